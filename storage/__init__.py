@@ -1,0 +1,1 @@
+"""Keeps it: SQLite by default, PostgreSQL for those who outgrow one machine."""
