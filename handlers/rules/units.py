@@ -1,0 +1,62 @@
+"""The whole fold of one unit: its facts, instant by instant, into intervals, episodes and flags."""
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from handlers.rules.cases import resolved, with_failure
+from handlers.rules.facts import fact_order
+from handlers.rules.history import fold_instant
+from schemas.facts import Fact, Flag
+from schemas.pairing import Episode, Interval, UnitState
+
+
+class UnitFold(Struct, frozen=True):
+    """What facts make of a unit: the state to go on from, and all that the facts began, changed or ended.
+
+    `intervals` and `episodes` are oldest first, with the one still open last; `flags` are by event key and hold only facts
+    that have any.
+    """
+
+    state: UnitState
+    intervals: tuple[Interval, ...]
+    episodes: tuple[Episode, ...]
+    flags: dict[str, tuple[Flag, ...]]
+
+
+def fold_unit(state: UnitState, facts: Iterable[Fact]) -> UnitFold:
+    """Fold facts that are later than all that `state` has seen; from `UnitState()`, all facts of the unit.
+
+    Folding in any number of steps equals folding at once, so a late fact means folding again from the start.
+    At one instant failures come before successes: a unit that failed and was paired in one moment is paired.
+    """
+    intervals: list[Interval] = []
+    episodes: list[Episode] = []
+    flags: dict[str, tuple[Flag, ...]] = {}
+    for at_us, group in groupby(sorted(facts, key=fact_order), key=lambda fact: fact.at_us):
+        present = list(group)
+        flags |= {fact.event_key: fact.flags for fact in present if fact.flags}
+        step = fold_instant(state, at_us, [fact for fact in present if fact.kind != "failed"])
+        episode = state.episode
+        for fact in present:
+            if fact.kind == "failed":
+                episode = with_failure(episode, fact)
+        if episode and step.effective:
+            episodes.append(resolved(episode, step.effective))
+            episode = None
+        for key, flag in step.flags.items():
+            flags[key] = tuple(sorted((*flags.get(key, ()), flag)))
+        intervals += step.ended
+        state = replace(step.state, episode=episode)
+    if state.open:
+        intervals.append(state.open)
+    if state.episode:
+        episodes.append(state.episode)
+    return UnitFold(state, tuple(intervals), tuple(episodes), flags)
+
+
+def can_go_on(state: UnitState, facts: Iterable[Fact]) -> bool:
+    """Whether all facts are later than what the state has seen, so that folding can go on from it."""
+    return state.at_us is None or all(fact.at_us > state.at_us for fact in facts)
