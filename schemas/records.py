@@ -1,0 +1,175 @@
+"""Rows as they are kept: plain tuples with names, in the order of their columns. JSON columns are text, times microseconds."""
+
+from typing import NamedTuple
+
+
+class BatchRecord(NamedTuple):
+    """A batch, as far as it concerns one organization ('' for entries that name none)."""
+
+    organization_id: str
+    batch_id: int
+    content_key: str
+    batch_key: str
+    event_batch_id: str
+    event_subscription_id: str
+    event_batch_time_us: int
+    source: str
+    subscription: str
+    applied: int
+    duplicates: int
+    quarantined: int
+    ignored: int
+
+
+class DeliveryRecord(NamedTuple):
+    """One request, Feed answer or replayed file, with the body as received until retention drops it."""
+
+    organization_id: str
+    delivery_id: int
+    batch_id: int | None
+    received_at_us: int
+    subscription: str
+    source: str
+    remote: str | None
+    headers: str
+    answer: str
+    body_bytes: int
+    body: bytes | None
+
+
+class EventRecord(NamedTuple):
+    """One entry of `eventsData` in one batch. `event_key` to `meaning` are None for what is no fact (yet); then `raw` is kept."""
+
+    organization_id: str
+    seq: int
+    batch_id: int
+    delivery_id: int
+    entry: int
+    outcome: str
+    event_type: str | None
+    event_version: int | None
+    event_key: str | None
+    unit_id: str | None
+    asset_id: str | None
+    kind: str | None
+    at_us: int | None
+    meaning: str | None
+    source: str
+    batch_key: str
+    batch_time_us: int
+    raw: bytes | None
+
+
+class QuarantineRecord(NamedTuple):
+    """What could not be understood. `bound` says that a subscription's binding refused it."""
+
+    organization_id: str
+    quarantine_id: int
+    state: str
+    kind: str
+    path: str
+    message: str
+    received_at_us: int
+    delivery_id: int
+    batch_id: int | None
+    entry: int | None
+    event_seq: int | None
+    subscription: str
+    bound: int
+    raw: bytes
+
+
+class RejectedRecord(NamedTuple):
+    """A delivery that could not prove who it is."""
+
+    rejected_id: int
+    subscription: str
+    received_at_us: int
+    remote: str | None
+    reason: str
+    headers: str
+    body_bytes: int
+    body: bytes
+
+
+class UnitRecord(NamedTuple):
+    """A unit and the state of its fold."""
+
+    organization_id: str
+    unit_id: str
+    unit_type: str
+    status: str
+    last_event_at_us: int | None
+    state: str
+
+
+class PairingRecord(NamedTuple):
+    """An interval; `sort_us` is its start, or its end where the start is unknown."""
+
+    organization_id: str
+    unit_id: str
+    sort_us: int
+    pairing_id: str
+    unit_type: str
+    asset_id: str
+    paired_at_us: int | None
+    unpaired_at_us: int | None
+    reason: str | None
+    vin: str | None
+    updated_at_us: int
+    interval_json: str
+
+
+class CaseRecord(NamedTuple):
+    """An episode."""
+
+    organization_id: str
+    case_id: str
+    unit_id: str
+    reason: str
+    first_at_us: int
+    deadline_us: int
+    resolved_at_us: int | None
+    episode_json: str
+
+
+class AliasRecord(NamedTuple):
+    """An id made from a fact that is in an interval or a case without giving it its id."""
+
+    organization_id: str
+    alias_id: str
+    unit_id: str
+    event_key: str
+
+
+class FlagRecord(NamedTuple):
+    """The flags of one fact, as a JSON list."""
+
+    organization_id: str
+    unit_id: str
+    event_key: str
+    flags: str
+
+
+class ChangeRecord(NamedTuple):
+    """One entry of the change feed; `position` and `n` order it."""
+
+    organization_id: str
+    position: int
+    n: int
+    type: str
+    unit_id: str
+    at_us: int
+    data: str
+
+
+class ClientRecord(NamedTuple):
+    """An API client; `scopes` are space-separated and sorted, `secret_hash` is argon2id."""
+
+    client_id: str
+    name: str
+    organization_id: str
+    scopes: str
+    secret_hash: str
+    created_at_us: int
+    revoked_at_us: int | None
