@@ -1,0 +1,150 @@
+"""One delivery as received -> what to keep of it: its envelope, and for each entry a copy, or the reason why it is none."""
+
+import hashlib
+from collections.abc import Collection
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from handlers.rules.facts import copy_of, digest_id
+from schemas.errors import InvalidInputError, Problem
+from schemas.events import (
+    DECODE_ERRORS,
+    UUID_PATTERN,
+    Envelope,
+    UnknownEventError,
+    decode_envelope,
+    decode_event,
+    decode_payload,
+    is_json,
+)
+from schemas.facts import Copy
+from schemas.wire import canonical_json, microseconds
+
+Source = Literal["webhook", "feed", "replay"]
+
+
+class Arrival(Struct, frozen=True):
+    """A delivery as it came: bytes, and all that is known of their way here. `headers` is a JSON object of the kept ones."""
+
+    subscription: str
+    source: Source
+    received_at_us: int
+    body: bytes
+    remote: str | None = None
+    headers: str = "{}"
+    content_type_is_json: bool = True
+
+
+class Entry(Struct, frozen=True):
+    """One entry of `eventsData`: a copy of a fact, or `problem` says why not; `ignored` is a type or version without a decoder.
+
+    `bound` marks what the subscription's binding to organizations refused. `organization_id` is '' where it can't be read.
+    """
+
+    organization_id: str
+    event_type: str | None
+    event_version: int | None
+    copy: Copy | None
+    problem: Problem | None = None
+    ignored: bool = False
+    bound: bool = False
+    raw: bytes | None = None
+
+
+class Batch(Struct, frozen=True):
+    """A decoded batch. `batch_key` names eventBatchId and events, `content_key` the whole envelope; equal content, equal key."""
+
+    event_batch_id: str
+    event_subscription_id: str
+    event_batch_time_us: int
+    batch_key: str
+    content_key: str
+    entries: tuple[Entry, ...]
+
+
+class Intake(Struct, frozen=True):
+    """A delivery with its batch, or with the problem for which the body is no batch."""
+
+    arrival: Arrival
+    batch: Batch | None
+    problem: Problem | None = None
+    is_json: bool = True
+
+
+class _Peek(Struct, rename="camel"):
+    organization_id: Annotated[str, Meta(pattern=UUID_PATTERN)]
+
+
+class _PeekEvent(Struct, rename="camel"):
+    event_data: _Peek
+
+
+_peek = msgspec.json.Decoder(_PeekEvent)
+_anything = msgspec.json.Decoder()
+
+
+def take_in(arrival: Arrival, organizations: Collection[str] = ()) -> Intake:
+    """Decode a delivery; every entry stands for itself. `organizations` (lower case) binds the subscription, empty = to none.
+
+    Total: whatever the bytes are, there is an answer.
+    """
+    if not arrival.content_type_is_json:
+        return Intake(arrival, None, Problem("$", "expected Content-Type application/json"), is_json=is_json(arrival.body))
+    try:
+        envelope = decode_envelope(arrival.body)
+    except InvalidInputError as error:
+        return Intake(arrival, None, error.problems[0], is_json=is_json(arrival.body))
+    batch_id, source = envelope.event_batch_id.lower(), envelope.event_subscription_id.lower()
+    batch_time_us = microseconds(envelope.event_batch_time)
+    batch_key = _batch_key(batch_id, envelope)
+    entries = tuple(
+        decode_entry(raw, f"$.eventsData[{index}]", source, batch_key, batch_time_us, organizations)
+        for index, raw in enumerate(envelope.events_data)
+    )
+    content_key = digest_id("", (batch_key, source, batch_time_us), 32)
+    return Intake(arrival, Batch(batch_id, source, batch_time_us, batch_key, content_key, entries))
+
+
+def decode_entry(
+    raw: Raw, path: str, source: str, batch_key: str, batch_time_us: int, organizations: Collection[str] = ()
+) -> Entry:
+    """One entry of a batch, which stands at `path` of the body."""
+    event_type: str | None = None
+    event_version: int | None = None
+    try:
+        event = decode_event(raw, path)
+        event_type, event_version = event.event_type, event.event_version
+        payload = decode_payload(event, path)
+    except UnknownEventError:
+        return Entry(organization_of(raw), event_type, event_version, None, ignored=True, raw=bytes(raw))
+    except InvalidInputError as error:
+        return Entry(organization_of(raw), event_type, event_version, None, error.problems[0], raw=bytes(raw))
+    if organizations and payload.organization_id not in organizations:
+        problem = Problem(
+            f"{path}.eventData.organizationId", f"organization {payload.organization_id} is not one of this subscription's"
+        )
+        return Entry(payload.organization_id, event_type, event_version, None, problem, bound=True, raw=bytes(raw))
+    copy = copy_of(payload, event.event_version, source, batch_key, batch_time_us)
+    return Entry(payload.organization_id, event_type, event_version, copy)
+
+
+def organization_of(raw: Raw) -> str:
+    """The organization that an entry names, in lower case; '' where none can be read."""
+    try:
+        return _peek.decode(raw).event_data.organization_id.lower()
+    except DECODE_ERRORS:
+        return ""
+
+
+def _batch_key(event_batch_id: str, envelope: Envelope) -> str:
+    """Batches are compared as decoded JSON, so neither white space nor the order of keys makes two of one."""
+    hashed = hashlib.sha256(event_batch_id.encode())
+    for raw in envelope.events_data:
+        try:
+            hashed.update(canonical_json(_anything.decode(raw)))
+        except DECODE_ERRORS:
+            hashed.update(bytes(raw))
+        hashed.update(b",")
+    return hashed.hexdigest()[:32]
