@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct
+from msgspec.structs import replace
 
 from handlers.rules.facts import copy_of, digest_id
 from schemas.errors import InvalidInputError, Problem
@@ -105,6 +106,18 @@ def take_in(arrival: Arrival, organizations: Collection[str] = ()) -> Intake:
     )
     content_key = digest_id("", (batch_key, source, batch_time_us), 32)
     return Intake(arrival, Batch(batch_id, source, batch_time_us, batch_key, content_key, entries))
+
+
+def refused(intake: Intake, reason: str) -> Intake:
+    """The same delivery with every entry in quarantine for `reason`: for one that decodes but can't be applied."""
+    if intake.batch is None:
+        return intake
+    raws = decode_envelope(intake.arrival.body).events_data
+    entries = tuple(
+        replace(entry, copy=None, ignored=False, problem=Problem(f"$.eventsData[{index}]", reason), raw=bytes(raw))
+        for index, (entry, raw) in enumerate(zip(intake.batch.entries, raws, strict=True))
+    )
+    return replace(intake, batch=replace(intake.batch, entries=entries))
 
 
 def decode_entry(

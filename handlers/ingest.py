@@ -1,0 +1,78 @@
+"""Deliveries -> journal, facts, histories, changes: one transaction for a whole group of deliveries."""
+
+from collections.abc import Sequence
+
+from handlers.ports import Transaction, Unit
+from handlers.refold import plan_from_start, plan_onward, tell, write_plans
+from handlers.rules.intake import Intake, refused
+from handlers.rules.plan import UnitPlan
+from handlers.rules.recording import Answer, FactId, Recording
+from schemas.errors import StoreUnavailableError
+from schemas.facts import Copy
+from schemas.pairing import UnitState
+
+
+async def ingest(tx: Transaction, intakes: Sequence[Intake], now_us: int) -> list[Answer]:
+    """Record and apply deliveries in their order; the answers, in the same order, hold once the transaction is committed."""
+    batch_ids = sorted({intake.batch.event_batch_id for intake in intakes if intake.batch})
+    recording = Recording(await tx.journal.batches_of(batch_ids) if batch_ids else ())
+    copies = _new_copies(recording, intakes)
+    states = await tx.histories.lock(sorted(copies)) if copies else {}
+    recording.number(await tx.journal.begin())
+    plans, known = await _plan(tx, states, copies, now_us)
+    answers = [recording.judge(intake, known) for intake in intakes]
+    drafts = await write_plans(tx, plans)
+    await tx.journal.put_batches(recording.batches)
+    await tx.journal.put_deliveries(sorted(recording.deliveries, key=lambda row: row[:2]))
+    await tx.journal.put_events(sorted(recording.events, key=lambda row: row[:2]))
+    await tx.quarantine.put(recording.quarantine)
+    await tell(tx, recording.commit_id, drafts, now_us)
+    return answers
+
+
+async def ingest_each(tx: Transaction, intakes: Sequence[Intake], now_us: int) -> list[Answer]:
+    """The same, one delivery after the other, for a group that failed as a whole: what can't be applied is kept, in quarantine.
+
+    Only a fault of the store itself passes: there is nowhere to keep anything then.
+    """
+    answers: list[Answer] = []
+    for intake in intakes:
+        try:
+            async with tx.savepoint():
+                answers += await ingest(tx, [intake], now_us)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the delivery was signed and must not be lost
+            async with tx.savepoint():
+                answers += await ingest(tx, [refused(intake, f"{type(error).__name__}: {error}")], now_us)
+    return answers
+
+
+async def _plan(
+    tx: Transaction, states: dict[Unit, UnitState], copies: dict[Unit, list[Copy]], now_us: int
+) -> tuple[list[UnitPlan], set[FactId]]:
+    """Plans for all touched units, and the facts that were known before of those that had to be folded from their start."""
+    plans: list[UnitPlan] = []
+    late: list[Unit] = []
+    for unit, new in copies.items():
+        plan = plan_onward(unit, states[unit], new, now_us)
+        if plan is None:
+            late.append(unit)
+        else:
+            plans.append(plan)
+    if not late:
+        return plans, set()
+    recorded = await tx.journal.copies_of(late)
+    known = {(copy.organization_id, copy.event_key) for rows in recorded.values() for copy in rows}
+    together = {unit: [*recorded.get(unit, ()), *copies[unit]] for unit in late}
+    return [*plans, *await plan_from_start(tx, late, together, now_us)], known
+
+
+def _new_copies(recording: Recording, intakes: Sequence[Intake]) -> dict[Unit, list[Copy]]:
+    by_unit: dict[Unit, list[Copy]] = {}
+    for intake in intakes:
+        if intake.batch and not recording.knows(intake.batch):
+            for entry in intake.batch.entries:
+                if entry.copy:
+                    by_unit.setdefault((entry.organization_id, entry.copy.unit_id), []).append(entry.copy)
+    return by_unit

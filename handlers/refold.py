@@ -1,0 +1,62 @@
+"""Bring the stored state of units to what their recorded copies say."""
+
+from collections.abc import Mapping, Sequence
+
+from handlers.ports import Transaction, Unit
+from handlers.rules.facts import merge_all
+from handlers.rules.plan import ChangeDraft, Stored, UnitPlan, plan_unit, stored_open
+from handlers.rules.units import can_go_on, fold_unit
+from schemas.facts import Copy
+from schemas.pairing import UnitState
+from schemas.records import ChangeRecord
+
+
+async def plan_from_start(
+    tx: Transaction, units: Sequence[Unit], copies: Mapping[Unit, Sequence[Copy]], now_us: int
+) -> list[UnitPlan]:
+    """Fold all copies of each unit and compare with all that is stored of it."""
+    intervals = await tx.histories.stored_intervals(units)
+    episodes = await tx.histories.stored_episodes(units)
+    flags = await tx.histories.stored_flags(units)
+    plans = []
+    for unit in units:
+        stored = Stored(intervals.get(unit, []), episodes.get(unit, []), flags.get(unit, {}))
+        fold = fold_unit(UnitState(), merge_all(copies.get(unit, ())))
+        plans.append(plan_unit(*unit, stored, fold, now_us))
+    return plans
+
+
+def plan_onward(unit: Unit, state: UnitState, copies: Sequence[Copy], now_us: int) -> UnitPlan | None:
+    """Fold copies that are all later than what the unit has seen; None if one is not."""
+    facts = merge_all(copies)
+    if not can_go_on(state, facts):
+        return None
+    return plan_unit(*unit, stored_open(state), fold_unit(state, facts), now_us)
+
+
+async def write_plans(tx: Transaction, plans: Sequence[UnitPlan]) -> list[ChangeDraft]:
+    """Write what the plans say, rows sorted by key; the changes are given back, since their place comes at the very end."""
+    await tx.histories.put_units(sorted(plan.unit for plan in plans))
+    await tx.histories.put_pairings(
+        sorted(row for plan in plans for row in plan.pairings), [key for plan in plans for key in plan.pairings_removed]
+    )
+    await tx.histories.put_cases(
+        sorted(row for plan in plans for row in plan.cases), [key for plan in plans for key in plan.cases_removed]
+    )
+    await tx.histories.put_aliases(sorted({row for plan in plans for row in plan.aliases}))
+    await tx.histories.put_flags(
+        sorted(row for plan in plans for row in plan.flags), [key for plan in plans for key in plan.flags_removed]
+    )
+    return [draft for plan in plans for draft in plan.changes]
+
+
+async def tell(tx: Transaction, commit_id: int, drafts: Sequence[ChangeDraft], now_us: int) -> int:
+    """Take the transaction's place in the journal and append its changes there; the time from which all of it is known."""
+    stamp = await tx.journal.stamp(commit_id, now_us)
+    await tx.changes.append(
+        [
+            ChangeRecord(draft.organization_id, stamp.position, n, draft.type, draft.unit_id, stamp.known_at_us, draft.data)
+            for n, draft in enumerate(drafts)
+        ]
+    )
+    return stamp.known_at_us

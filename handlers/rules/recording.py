@@ -1,0 +1,223 @@
+"""What a group of deliveries leaves in the journal: judged one by one in their order, gathered row by row."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from handlers.rules.intake import Batch, Entry, Intake
+from schemas.errors import InvalidInputError
+from schemas.records import BatchRecord, DeliveryRecord, EventRecord, QuarantineRecord
+from schemas.wire import to_json_text
+
+Message = Literal["accepted", "duplicate", "conflict", "quarantined"]
+# Ids are commit_id * 2^24 + n, so a transaction records at most so many rows.
+IDS_PER_COMMIT = 1 << 24
+OUTCOMES = ("applied", "duplicate", "quarantined", "ignored")
+FactId = tuple[str, str]
+
+
+class Answer(Struct, frozen=True):
+    """What became of a delivery; the four outcomes add up to `received`."""
+
+    message: Message
+    event_batch_id: str | None = None
+    received: int = 0
+    applied: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    ignored: int = 0
+    quarantine_id: int | None = None
+    is_json: bool = True
+
+
+class Recording:
+    """The rows of one group. `stored` are the batches already kept under one of the group's eventBatchIds."""
+
+    def __init__(self, stored: Sequence[BatchRecord]) -> None:
+        self.commit_id = 0
+        self._last_id = 0
+        self._batch_of = {row.batch_key: row.batch_id for row in sorted(stored, key=lambda row: -row.batch_id)}
+        self._contents = {row.content_key for row in stored}
+        self._event_batch_ids = {row.event_batch_id for row in stored}
+        self.batches: list[BatchRecord] = []
+        self.deliveries: list[DeliveryRecord] = []
+        self.events: list[EventRecord] = []
+        self.quarantine: list[QuarantineRecord] = []
+
+    def knows(self, batch: Batch) -> bool:
+        """Whether this very envelope is kept already, so that its entries add nothing."""
+        return batch.content_key in self._contents
+
+    def number(self, commit_id: int) -> None:
+        """Give the recording its transaction, from which its ids are made."""
+        self.commit_id = commit_id
+        self._last_id = commit_id * IDS_PER_COMMIT
+
+    def new_id(self) -> int:
+        """An id of this transaction; rising. Raises InvalidInputError when a body holds more entries than there are ids."""
+        self._last_id += 1
+        if self._last_id >= (self.commit_id + 1) * IDS_PER_COMMIT:
+            raise InvalidInputError("more entries than one transaction can record")
+        return self._last_id
+
+    def judge(self, intake: Intake, known: set[FactId]) -> Answer:
+        """Record one delivery and tell its answer. `known` are the facts there are already; new ones are added to it."""
+        delivery_id = self.new_id()
+        batch = intake.batch
+        if batch is None:
+            quarantine_id = self._quarantine_body(intake, delivery_id)
+            self._record_delivery(intake, delivery_id, None, "quarantined", ())
+            return Answer("quarantined", quarantine_id=quarantine_id, quarantined=1, received=1, is_json=intake.is_json)
+        known_batch_id = self._batch_of.get(batch.batch_key)
+        repeated = known_batch_id is not None
+        message: Message = "accepted"
+        if repeated:
+            message = "duplicate"
+        elif batch.event_batch_id in self._event_batch_ids:
+            message = "conflict"
+        self._event_batch_ids.add(batch.event_batch_id)
+        batch_id = known_batch_id or self.new_id()
+        if batch.content_key not in self._contents:
+            # The same batch in another envelope has nothing to apply, but says who sent it, and when: its copies are evidence.
+            batch_id = self.new_id() if repeated else batch_id
+            outcomes = self._record_entries(intake, batch, batch_id, delivery_id, known, repeated=repeated)
+        else:
+            outcomes = Counter(duplicate=len(batch.entries))
+        self._batch_of.setdefault(batch.batch_key, batch_id)
+        self._contents.add(batch.content_key)
+        organizations = {entry.organization_id for entry in batch.entries}
+        self._record_delivery(intake, delivery_id, batch_id, message, organizations)
+        return Answer(
+            message,
+            batch.event_batch_id,
+            len(batch.entries),
+            outcomes["applied"],
+            outcomes["duplicate"],
+            outcomes["quarantined"],
+            outcomes["ignored"],
+        )
+
+    def _record_entries(
+        self,
+        intake: Intake,
+        batch: Batch,
+        batch_id: int,
+        delivery_id: int,
+        known: set[FactId],
+        *,
+        repeated: bool,
+    ) -> Counter[str]:
+        counts: dict[str, Counter[str]] = {}
+        for index, entry in enumerate(batch.entries):
+            outcome = _outcome(entry, known, repeated=repeated)
+            counts.setdefault(entry.organization_id, Counter())[outcome] += 1
+            if repeated and entry.copy is None:
+                continue
+            seq = self.new_id()
+            self.events.append(event_record(entry, seq, batch, batch_id, delivery_id, index, outcome))
+            if outcome == "quarantined" and entry.problem:
+                self.quarantine.append(
+                    QuarantineRecord(
+                        entry.organization_id,
+                        self.new_id(),
+                        "waiting",
+                        "event",
+                        entry.problem.path,
+                        entry.problem.message,
+                        intake.arrival.received_at_us,
+                        delivery_id,
+                        batch_id,
+                        index,
+                        seq,
+                        intake.arrival.subscription,
+                        int(entry.bound),
+                        entry.raw or b"",
+                    )
+                )
+        total: Counter[str] = Counter()
+        for organization_id, outcomes in (counts or {"": Counter()}).items():
+            total += outcomes
+            self.batches.append(
+                BatchRecord(
+                    organization_id,
+                    batch_id,
+                    batch.content_key,
+                    batch.batch_key,
+                    batch.event_batch_id,
+                    batch.event_subscription_id,
+                    batch.event_batch_time_us,
+                    intake.arrival.source,
+                    intake.arrival.subscription,
+                    *(outcomes[outcome] for outcome in OUTCOMES),
+                )
+            )
+        return total
+
+    def _record_delivery(
+        self, intake: Intake, delivery_id: int, batch_id: int | None, answer: str, organizations: Collection[str]
+    ) -> None:
+        arrival = intake.arrival
+        self.deliveries.append(
+            DeliveryRecord(
+                next(iter(organizations)) if len(organizations) == 1 else "",
+                delivery_id,
+                batch_id,
+                arrival.received_at_us,
+                arrival.subscription,
+                arrival.source,
+                arrival.remote,
+                arrival.headers,
+                answer,
+                len(arrival.body),
+                arrival.body,
+            )
+        )
+
+    def _quarantine_body(self, intake: Intake, delivery_id: int) -> int:
+        quarantine_id = self.new_id()
+        path, message = (intake.problem.path, intake.problem.message) if intake.problem else ("$", "")
+        self.quarantine.append(
+            QuarantineRecord(
+                "",
+                quarantine_id,
+                "waiting",
+                "body",
+                path,
+                message,
+                intake.arrival.received_at_us,
+                delivery_id,
+                None,
+                None,
+                None,
+                intake.arrival.subscription,
+                0,
+                intake.arrival.body,
+            )
+        )
+        return quarantine_id
+
+
+def _outcome(entry: Entry, known: set[FactId], *, repeated: bool) -> str:
+    if repeated:
+        return "duplicate"
+    if entry.copy is None:
+        return "ignored" if entry.ignored else "quarantined"
+    key = (entry.organization_id, entry.copy.event_key)
+    if key in known:
+        return "duplicate"
+    known.add(key)
+    return "applied"
+
+
+def event_record(entry: Entry, seq: int, batch: Batch, batch_id: int, delivery_id: int, index: int, outcome: str) -> EventRecord:
+    """The row of one entry: entry number `index` of `batch`, recorded as number `seq` of the journal."""
+    copy = entry.copy
+    envelope = (batch.event_subscription_id, batch.batch_key, batch.event_batch_time_us)
+    head = (entry.organization_id, seq, batch_id, delivery_id, index, outcome, entry.event_type, entry.event_version)
+    if copy is None:
+        return EventRecord(*head, None, None, None, None, None, None, *envelope, entry.raw)
+    meaning = to_json_text(copy.meaning)
+    fact = (copy.event_key, copy.unit_id, copy.asset_id, copy.kind, copy.at_us, meaning)
+    return EventRecord(*head, *fact, *envelope, None)
