@@ -5,6 +5,7 @@ Source: the Datahub asset event group, tables "Standard event envelope", "unit.p
 in a third, typed step by (eventType, eventVersion). Fields that the tables don't name pass.
 """
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Literal, NamedTuple, TypeVar
@@ -45,6 +46,7 @@ class Event(Struct, frozen=True, rename="camel"):
     event_data: Raw
 
 
+# `+ 0.0` below leaves one of the two zeros of IEEE 754: equal places have equal JSON.
 class LocationV1(Struct, frozen=True):
     """`location` of version 1."""
 
@@ -53,7 +55,7 @@ class LocationV1(Struct, frozen=True):
 
     def common(self) -> Location:
         """The one shape for both versions."""
-        return Location(self.lat, self.lon)
+        return Location(self.lat + 0.0, self.lon + 0.0)
 
 
 class LocationV2(Struct, frozen=True):
@@ -64,7 +66,7 @@ class LocationV2(Struct, frozen=True):
 
     def common(self) -> Location:
         """The one shape for both versions."""
-        return Location(self.latitude, self.longitude)
+        return Location(self.latitude + 0.0, self.longitude + 0.0)
 
 
 class _Paired(Struct, frozen=True, rename={"asset_vin": "assetVIN", "sensor_vin": "sensorVIN"}):
@@ -125,11 +127,11 @@ def _refuse(field: str, message: str) -> InvalidInputError:
     return InvalidInputError(message, (Problem(f"$.{field}", message),))
 
 
-def _time(value: datetime) -> int:
+def _time(value: datetime, field: str) -> int:
     try:
         return microseconds(value)
     except InvalidInputError as error:
-        raise _refuse("registeredOn", error.message) from error
+        raise _refuse(field, error.message) from error
 
 
 def _paired(event: PairedV1 | PairedV2) -> Payload:
@@ -145,7 +147,7 @@ def _paired(event: PairedV1 | PairedV2) -> Payload:
         event.organization_id.lower(),
         event.unit_id,
         "paired" if succeeded else "failed",
-        _time(event.registered_on),
+        _time(event.registered_on, "registeredOn"),
         event.asset_id.lower() if succeeded and event.asset_id else None,
         Meaning(
             event.reason,
@@ -162,7 +164,7 @@ def _unpaired(event: Unpaired) -> Payload:
         event.organization_id.lower(),
         event.unit_id,
         "unpaired",
-        _time(event.registered_on),
+        _time(event.registered_on, "registeredOn"),
         event.asset_id.lower(),
         Meaning(asset_vin=clean_vin(event.asset_vin)),
     )
@@ -185,7 +187,17 @@ DECODERS: dict[tuple[str, int], Callable[[Raw], Payload]] = {
 
 _envelope = msgspec.json.Decoder(Envelope)
 _event = msgspec.json.Decoder(Event)
-_anything = msgspec.json.Decoder()
+_json = msgspec.json.Decoder(Raw)
+
+# An escaped pair of surrogates, a lone surrogate (the group), or any other escape.
+_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u([dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
+# A message can quote the input, which can be as large as a body.
+_MESSAGE_CHARACTERS_MAX = 500
+
+
+def _lone_surrogates_as_bytes(body: bytes) -> bytes:
+    """JSON takes a lone surrogate where the decoder refuses all around it; as a bad byte it spoils only the text it is in."""
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)).encode(errors="surrogatepass") if found[1] else found[0], body)
 
 
 def fault(error: Exception, path: str) -> InvalidInputError:
@@ -193,9 +205,10 @@ def fault(error: Exception, path: str) -> InvalidInputError:
     if isinstance(error, InvalidInputError):
         inner = error.problems[0] if error.problems else Problem("$", error.message)
     else:
-        message, _, place = str(error).partition(" - at `")
-        inner = Problem(place.rstrip("`") or "$", message)
-    problem = Problem(path + inner.path.removeprefix("$"), inner.message)
+        # The last one is the decoder's: a message can quote the input, and the input can look like a place.
+        message, at, place = str(error).rpartition(" - at `")
+        inner = Problem(place.rstrip("`"), message) if at else Problem("$", place)
+    problem = Problem(path + inner.path.removeprefix("$"), inner.message[:_MESSAGE_CHARACTERS_MAX])
     return InvalidInputError(f"{problem.message} - at {problem.path}", (problem,))
 
 
@@ -204,9 +217,10 @@ DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Overfl
 
 
 def is_json(body: bytes) -> bool:
-    """Whether the bytes are one JSON value."""
+    """Whether the bytes are one JSON value (RFC 8259), however large its numbers are."""
     try:
-        _anything.decode(body)
+        body.decode()
+        _json.decode(_lone_surrogates_as_bytes(body))
     except DECODE_ERRORS:
         return False
     return True
@@ -215,8 +229,11 @@ def is_json(body: bytes) -> bool:
 def decode_envelope(body: bytes) -> Envelope:
     """The envelope of a delivery. Raises InvalidInputError with the path of the first fault."""
     try:
-        envelope = _envelope.decode(body)
-        microseconds(envelope.event_batch_time)
+        try:
+            envelope = _envelope.decode(body)
+        except msgspec.DecodeError:
+            envelope = _envelope.decode(_lone_surrogates_as_bytes(body))
+        _time(envelope.event_batch_time, "eventBatchTime")
     except DECODE_ERRORS as error:
         raise fault(error, "$") from error
     return envelope

@@ -43,7 +43,7 @@ class EpisodeDifference(Struct, frozen=True):
 
 
 def diff_intervals(old: Iterable[Interval], new: Iterable[Interval], id_of: Callable[[Interval], str]) -> Difference:
-    """Compare by id; an interval that only changed its id is matched by the pairing facts they share.
+    """Compare by id; an interval that only changed its id is matched by the evidence they share.
 
     Evidence alone is put but not told: pairing a unit again with the asset that it is on changes nothing for anyone.
     """
@@ -66,13 +66,13 @@ def diff_intervals(old: Iterable[Interval], new: Iterable[Interval], id_of: Call
 
 
 def diff_episodes(old: Iterable[Episode], new: Iterable[Episode], id_of: Callable[[Episode], str]) -> EpisodeDifference:
-    """Compare by id. A case that is gone was joined to the one that holds its first failure now, if any does."""
+    """Compare by id. A case that is gone was joined to the first one that holds any of its failures now, if one does."""
     before = {id_of(episode): episode for episode in old}
     after = {id_of(episode): episode for episode in new}
     changes: list[EpisodeChange] = []
     for key, episode in before.items():
         if key not in after:
-            heir = next((other for other, joined in after.items() if episode.failures[0] in joined.failures), None)
+            heir = next((other for other, joined in after.items() if not set(episode.failures).isdisjoint(joined.failures)), None)
             changes.append(EpisodeChange("case.removed", key, episode, heir))
     for key, episode in after.items():
         was = before.get(key)
@@ -91,8 +91,7 @@ def diff_episodes(old: Iterable[Episode], new: Iterable[Episode], id_of: Callabl
 
 
 def _renamed(interval: Interval, gone: dict[str, Interval]) -> str | None:
-    shared = set(interval.events)
-    return next((key for key, was in gone.items() if was.asset_id == interval.asset_id and shared.intersection(was.events)), None)
+    return next((key for key, was in gone.items() if not set(was.events).isdisjoint(interval.events)), None)
 
 
 def _told(key: str, was: Interval | None, now: Interval, previous_id: str | None) -> Sequence[IntervalChange]:
@@ -103,7 +102,6 @@ def _told(key: str, was: Interval | None, now: Interval, previous_id: str | None
         return [*told, IntervalChange("pairing.closed", key, now)] if ends else told
     if replace(was, events=()) == replace(now, events=()):
         return []
-    closes = replace(was, events=(), unpaired_at_us=now.unpaired_at_us, ended_by=now.ended_by) == replace(now, events=())
-    if previous_id is None and was.unpaired_at_us is None and ends and closes:
+    if previous_id is None and was.unpaired_at_us is None and ends:
         return [IntervalChange("pairing.closed", key, now)]
     return [IntervalChange("pairing.revised", key, now, previous_id)]

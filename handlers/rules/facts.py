@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from schemas.events import SUCCESS_REASONS, Payload
+from schemas.events import Payload
 from schemas.facts import Copy, Fact, Flag, Kind, Meaning
 from schemas.wire import canonical_json
 
@@ -100,7 +100,7 @@ def fact_order(fact: Fact) -> tuple[int, str]:
 
 
 def _merged_meaning(copies: Sequence[Copy]) -> tuple[Meaning, bool]:
-    reasons = {copy.meaning.reason for copy in copies} - {None}
+    reasons = {reason for copy in copies if (reason := copy.meaning.reason)}
     candidates = {copy.meaning.candidate_asset_ids for copy in copies} - {()}
     contradicted = len(reasons) > 1 or len(candidates) > 1
     chosen: dict[str, object] = {}
@@ -113,13 +113,7 @@ def _merged_meaning(copies: Sequence[Copy]) -> tuple[Meaning, bool]:
         chosen[field] = min(held, key=lambda row: row[:2])[2] if held else None
         contradicted = contradicted or len({row[1] for row in held}) > 1
     meaning = Meaning(
-        reason=_reason(reasons),
+        reason="ManualPair" if "ManualPair" in reasons else min(reasons, default=None),
         candidate_asset_ids=tuple(sorted({asset for listed in candidates for asset in listed})),
     )
     return msgspec.structs.replace(meaning, **chosen), contradicted
-
-
-def _reason(reasons: set[str | None]) -> str | None:
-    """A failure's reason is part of its key, so only the reasons of a success can differ."""
-    by_rank = (*SUCCESS_REASONS, *sorted(reason for reason in reasons if reason))
-    return next((reason for reason in by_rank if reason in reasons), None)

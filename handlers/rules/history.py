@@ -41,28 +41,27 @@ def fold_instant(state: UnitState, at_us: int, facts: Sequence[Fact]) -> Step:
     ended: list[Interval] = []
     idle = set(unpaired)
     now_open, held, last_end_us = state.open, state.held, state.last_end_us
+    was_on = now_open.asset_id if now_open else None
 
+    if now_open and effective and counting == was_on:
+        now_open = replace(now_open, events=(*now_open.events, effective.event_key))
     if now_open and now_open.asset_id in unpaired:
-        confirmed = _confirmed(now_open, effective) if now_open.asset_id == counting else now_open
-        ended.append(_ended(confirmed, at_us, "unpaired", unpaired[now_open.asset_id]))
+        ended.append(_ended(now_open, at_us, "unpaired", unpaired[now_open.asset_id]))
         idle.discard(now_open.asset_id)
         now_open, last_end_us = None, at_us
-    if state.open is None and (unheard := sorted(idle - set(paired) - set(held))):
+    if was_on is None and (unheard := sorted(idle - set(paired) - set(held))):
         ended.append(_unknown_start(unpaired[unheard[0]], last_end_us))
         idle.discard(unheard[0])
         held, last_end_us = _with(held, unheard[0]), at_us
-    if effective and counting is not None:
-        if now_open and now_open.asset_id == counting:
-            now_open = _confirmed(now_open, effective)
-        elif counting not in unpaired or state.open is None or state.open.asset_id != counting:
-            if now_open:
-                ended.append(_ended(now_open, at_us, "superseded"))
-                last_end_us = at_us
-            now_open, held = _opened(effective, counting), _with(held, counting)
-            if counting in unpaired:
-                ended.append(_ended(now_open, at_us, "unpaired", unpaired[counting]))
-                idle.discard(counting)
-                now_open, last_end_us = None, at_us
+    if effective and counting is not None and counting != was_on:
+        if now_open:
+            ended.append(_ended(now_open, at_us, "superseded"))
+            last_end_us = at_us
+        now_open, held = _opened(effective, counting), _with(held, counting)
+        if counting in unpaired:
+            ended.append(_ended(now_open, at_us, "unpaired", unpaired[counting]))
+            idle.discard(counting)
+            now_open, last_end_us = None, at_us
 
     flags: dict[str, Flag] = {unpaired[asset].event_key: "staleUnpair" for asset in idle}
     flags |= {fact.event_key: "tie" for asset, fact in paired.items() if asset != counting}
@@ -72,10 +71,6 @@ def fold_instant(state: UnitState, at_us: int, facts: Sequence[Fact]) -> Step:
 
 def _opened(fact: Fact, asset_id: str) -> Interval:
     return Interval(asset_id, fact.at_us, fact.event_key, fact.meaning, (fact.event_key,))
-
-
-def _confirmed(interval: Interval, fact: Fact | None) -> Interval:
-    return replace(interval, events=(*interval.events, fact.event_key)) if fact else interval
 
 
 def _ended(interval: Interval, at_us: int, ended_by: EndedBy, fact: Fact | None = None) -> Interval:
