@@ -13,16 +13,22 @@ from schemas.pairing import Episode, Interval, UnitState
 from schemas.records import (
     AliasRecord,
     BatchRecord,
+    BatchRow,
     CaseRecord,
     ChangeRecord,
     ClientRecord,
     DeliveryRecord,
+    DeliveryRow,
     EventRecord,
+    EventRow,
     FlagRecord,
+    NeighbourRow,
     PairingRecord,
+    PairingRow,
     QuarantineRecord,
     RejectedRecord,
     UnitRecord,
+    UnitRow,
 )
 
 Result = TypeVar("Result")
@@ -34,13 +40,6 @@ class Stamp(NamedTuple):
 
     position: int
     known_at_us: int
-
-
-class CopyRow(NamedTuple):
-    """A copy as it is journalled, with the sequence number that says when it came."""
-
-    seq: int
-    copy: Copy
 
 
 class Journal(Protocol):
@@ -72,8 +71,8 @@ class Journal(Protocol):
         """Remove events by (organization, seq): a reprocessed entry is recorded anew, known from then."""
         ...
 
-    async def move_counts(self, organization_id: str, batch_id: int, from_: str, to: str) -> None:
-        """One entry of a batch changes its outcome: `from_` and `to` are outcomes."""
+    async def move_count(self, organization_id: str, batch_id: int, before: str, after: str) -> None:
+        """One entry of a batch changes its outcome from `before` to `after`."""
         ...
 
 
@@ -105,10 +104,87 @@ class Histories(Protocol):
         ...
 
 
+class Pairings(Protocol):
+    """Units and intervals as queries read them. `organization_id` None means: of all organizations.
+
+    Keyword filters are the columns of `storage/sql/pairings.sql`; one that is None doesn't filter.
+    """
+
+    async def list_units(self, after: Unit, limit: int, organization_id: str | None, **filters: object) -> list[UnitRow]:
+        """Units in order, from after (organization, unit)."""
+        ...
+
+    async def find_units(self, unit_id: str, organization_id: str | None) -> list[UnitRow]:
+        """The units of this id, one for each organization that has it; two at the most."""
+        ...
+
+    async def list_pairings(
+        self, before: tuple[str, int, str], limit: int, organization_id: str | None, **filters: object
+    ) -> list[PairingRow]:
+        """Intervals, newest first, from before (organization, sort_us, pairing id)."""
+        ...
+
+    async def find_pairing(self, pairing_id: str, organization_id: str | None) -> PairingRow | None:
+        """An interval by its own id, or by one made from a fact in it."""
+        ...
+
+    async def neighbours(self, assets: Sequence[tuple[str, str]]) -> list[NeighbourRow]:
+        """Who was on assets, given by (organization, asset id), and when, as far as the start and the unit's type are known."""
+        ...
+
+
+class Events(Protocol):
+    """Batches and their entries as queries read them, newest first."""
+
+    async def list_events(self, before: int, limit: int, organization_id: str | None, **filters: object) -> list[EventRow]: ...
+
+    async def find_event(self, event_key: str, organization_id: str | None) -> list[EventRow]:
+        """The copies of one event, oldest first."""
+        ...
+
+    async def held_events(
+        self, after: int, limit: int, organization_id: str | None, event_type: str | None = None
+    ) -> list[EventRecord]:
+        """Ignored entries, oldest first, from after a sequence number."""
+        ...
+
+    async def find_entry(self, organization_id: str, seq: int) -> EventRecord | None: ...
+
+    async def list_batches(self, before: int, limit: int, organization_id: str | None) -> list[BatchRow]: ...
+
+    async def find_batches(
+        self, organization_id: str | None, *, batch_id: int | None = None, event_batch_id: str | None = None
+    ) -> list[BatchRow]:
+        """Batches by our id or by Datahub's; two at the most."""
+        ...
+
+    async def deliveries_of(self, batch_ids: Sequence[int]) -> list[DeliveryRow]: ...
+
+    async def find_body(self, delivery_id: int) -> bytes | None: ...
+
+    async def drop_bodies(self, before_us: int) -> int:
+        """Forget the bodies of deliveries received before a time; how many."""
+        ...
+
+    async def last_deliveries(self) -> dict[str, int]:
+        """When each subscription last heard from Datahub, in microseconds."""
+        ...
+
+
 class Changes(Protocol):
-    """The change feed."""
+    """The change feed; a place in it is (position, n)."""
 
     async def append(self, rows: Sequence[ChangeRecord]) -> None: ...
+
+    async def after(self, place: tuple[int, int], limit: int, organization_id: str | None) -> list[ChangeRecord]: ...
+
+    async def last(self, organization_id: str | None) -> tuple[int, int]:
+        """The last place of the feed; (0, 0) while it is empty."""
+        ...
+
+    async def of_event(self, organization_id: str, unit_id: str, commit_id: int) -> list[ChangeRecord]:
+        """What the transaction that applied an event told of its unit."""
+        ...
 
 
 class Quarantine(Protocol):
@@ -118,7 +194,17 @@ class Quarantine(Protocol):
 
     async def find(self, quarantine_id: int) -> QuarantineRecord | None: ...
 
+    async def list_entries(
+        self, before: int, limit: int, organization_id: str | None, **filters: object
+    ) -> list[QuarantineRecord]: ...
+
     async def set_state(self, organization_id: str, quarantine_id: int, state: str) -> None: ...
+
+    async def set_problem(self, organization_id: str, quarantine_id: int, path: str, message: str) -> None: ...
+
+    async def waiting(self) -> tuple[int, int | None]:
+        """How many entries wait, and when the oldest of them came."""
+        ...
 
 
 class Rejected(Protocol):
@@ -128,13 +214,33 @@ class Rejected(Protocol):
         """Add rows and drop the oldest beyond either bound."""
         ...
 
+    async def list_entries(self, after: int, limit: int, subscription: str | None = None) -> list[RejectedRecord]: ...
+
+    async def remove(self, rejected_ids: Sequence[int]) -> None: ...
+
 
 class Clients(Protocol):
-    """API clients and their tokens."""
+    """API clients and their tokens, which are kept by their SHA-256 in hex."""
 
     async def put(self, row: ClientRecord) -> None: ...
 
     async def find(self, client_id: str) -> ClientRecord | None: ...
+
+    async def list_all(self) -> list[ClientRecord]: ...
+
+    async def revoke(self, client_id: str, now_us: int) -> bool:
+        """Revoke a client and end its tokens; False if there is none that isn't revoked."""
+        ...
+
+    async def put_token(self, token_hash: str, client_id: str, now_us: int) -> None: ...
+
+    async def find_token(self, token_hash: str) -> tuple[str, int] | None:
+        """The client of a token, and when it was used last."""
+        ...
+
+    async def touch_token(self, token_hash: str, now_us: int) -> None: ...
+
+    async def drop_idle_tokens(self, before_us: int) -> None: ...
 
 
 class Transaction(Protocol):
@@ -142,6 +248,8 @@ class Transaction(Protocol):
 
     journal: Journal
     histories: Histories
+    pairings: Pairings
+    events: Events
     changes: Changes
     quarantine: Quarantine
     rejected: Rejected

@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+from schemas.facts import Meaning
+from schemas.pairing import Interval, UnitState
+
 
 class BatchRecord(NamedTuple):
     """A batch, as far as it concerns one organization ('' for entries that name none)."""
@@ -53,6 +56,7 @@ class EventRecord(NamedTuple):
     asset_id: str | None
     kind: str | None
     at_us: int | None
+    reason: str | None
     meaning: str | None
     source: str
     batch_key: str
@@ -113,6 +117,7 @@ class PairingRecord(NamedTuple):
     unit_type: str
     asset_id: str
     paired_at_us: int | None
+    paired_after_us: int | None
     unpaired_at_us: int | None
     reason: str | None
     vin: str | None
@@ -173,3 +178,77 @@ class ClientRecord(NamedTuple):
     secret_hash: str
     created_at_us: int
     revoked_at_us: int | None
+
+
+class UnitRow(NamedTuple):
+    """A unit as queries read it."""
+
+    organization_id: str
+    unit_id: str
+    status: str
+    last_event_at_us: int | None
+    state: UnitState
+
+
+class PairingRow(NamedTuple):
+    """An interval as queries read it."""
+
+    organization_id: str
+    unit_id: str
+    sort_us: int
+    pairing_id: str
+    interval: Interval
+
+
+class NeighbourRow(NamedTuple):
+    """Who was on an asset, and when."""
+
+    organization_id: str
+    asset_id: str
+    unit_id: str
+    unit_type: str
+    paired_at_us: int
+    unpaired_at_us: int | None
+
+
+class EventRow(NamedTuple):
+    """An entry of a batch as queries read it."""
+
+    organization_id: str
+    seq: int
+    batch_id: int
+    outcome: str
+    event_type: str | None
+    event_version: int | None
+    event_key: str | None
+    unit_id: str | None
+    asset_id: str | None
+    kind: str | None
+    at_us: int | None
+    meaning: Meaning | None
+    known_at_us: int
+
+
+class BatchRow(NamedTuple):
+    """A batch as queries read it, summed up over the organizations that may be seen."""
+
+    batch_id: int
+    event_batch_id: str
+    event_subscription_id: str
+    event_batch_time_us: int
+    source: str
+    subscription: str
+    applied: int
+    duplicates: int
+    quarantined: int
+    ignored: int
+
+
+class DeliveryRow(NamedTuple):
+    """A delivery as queries read it."""
+
+    batch_id: int
+    delivery_id: int
+    received_at_us: int
+    remote: str | None
+    answer: str

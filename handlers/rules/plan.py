@@ -108,6 +108,7 @@ def pairing_record(organization_id: str, unit_id: str, key: str, interval: Inter
         unit_type(unit_id),
         interval.asset_id,
         interval.paired_at_us,
+        interval.paired_after_us,
         interval.unpaired_at_us,
         interval.meaning.reason,
         interval.meaning.asset_vin,

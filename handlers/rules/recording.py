@@ -217,7 +217,7 @@ def event_record(entry: Entry, seq: int, batch: Batch, batch_id: int, delivery_i
     envelope = (batch.event_subscription_id, batch.batch_key, batch.event_batch_time_us)
     head = (entry.organization_id, seq, batch_id, delivery_id, index, outcome, entry.event_type, entry.event_version)
     if copy is None:
-        return EventRecord(*head, None, None, None, None, None, None, *envelope, entry.raw)
+        return EventRecord(*head, None, None, None, None, None, None, None, *envelope, entry.raw)
     meaning = to_json_text(copy.meaning)
-    fact = (copy.event_key, copy.unit_id, copy.asset_id, copy.kind, copy.at_us, meaning)
+    fact = (copy.event_key, copy.unit_id, copy.asset_id, copy.kind, copy.at_us, copy.meaning.reason, meaning)
     return EventRecord(*head, *fact, *envelope, None)

@@ -28,13 +28,14 @@ ORDER BY organization_id, unit_id, sort_us, pairing_id
 
 -- name: put_pairing
 -- An interval's row; its place never changes while its id stays.
-INSERT INTO pairings (organization_id, unit_id, sort_us, pairing_id, unit_type, asset_id, paired_at_us, unpaired_at_us, reason, vin,
-                      updated_at_us, interval_json)
-VALUES (:organization_id, :unit_id, :sort_us, :pairing_id, :unit_type, :asset_id, :paired_at_us, :unpaired_at_us, :reason, :vin,
-        :updated_at_us, :interval_json)
-ON CONFLICT (organization_id, pairing_id) DO UPDATE
-SET paired_at_us = excluded.paired_at_us, unpaired_at_us = excluded.unpaired_at_us, reason = excluded.reason, vin = excluded.vin,
-    updated_at_us = excluded.updated_at_us, interval_json = excluded.interval_json
+INSERT INTO pairings (organization_id, unit_id, sort_us, pairing_id, unit_type, asset_id, paired_at_us, paired_after_us,
+                      unpaired_at_us, reason, vin, updated_at_us, interval_json)
+VALUES (:organization_id, :unit_id, :sort_us, :pairing_id, :unit_type, :asset_id, :paired_at_us, :paired_after_us,
+        :unpaired_at_us, :reason, :vin, :updated_at_us, :interval_json)
+ON CONFLICT (organization_id, unit_id, sort_us, pairing_id) DO UPDATE
+SET paired_at_us = excluded.paired_at_us, paired_after_us = excluded.paired_after_us,
+    unpaired_at_us = excluded.unpaired_at_us, reason = excluded.reason, vin = excluded.vin, updated_at_us = excluded.updated_at_us,
+    interval_json = excluded.interval_json
 
 -- name: delete_pairing
 -- An interval that is no more.

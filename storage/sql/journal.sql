@@ -40,9 +40,9 @@ VALUES (:organization_id, :delivery_id, :batch_id, :received_at_us, :subscriptio
 -- name: insert_event
 -- An entry of a batch.
 INSERT INTO events (organization_id, seq, batch_id, delivery_id, entry, outcome, event_type, event_version, event_key, unit_id,
-                    asset_id, kind, at_us, meaning, source, batch_key, batch_time_us, raw)
+                    asset_id, kind, at_us, reason, meaning, source, batch_key, batch_time_us, raw)
 VALUES (:organization_id, :seq, :batch_id, :delivery_id, :entry, :outcome, :event_type, :event_version, :event_key, :unit_id,
-        :asset_id, :kind, :at_us, :meaning, :source, :batch_key, :batch_time_us, :raw)
+        :asset_id, :kind, :at_us, :reason, :meaning, :source, :batch_key, :batch_time_us, :raw)
 
 -- name: delete_event
 -- An entry that is about to be recorded anew.

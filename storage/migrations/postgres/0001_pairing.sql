@@ -1,4 +1,4 @@
--- Times are microseconds since 1970 UTC. Ids are commit_id * 2^20 + n: unique, and rising with the journal.
+-- Times are microseconds since 1970 UTC. Ids are commit_id * 2^24 + n: unique, and rising with the journal.
 CREATE TABLE counters (name TEXT COLLATE "C" PRIMARY KEY, value BIGINT NOT NULL, known_at_us BIGINT NOT NULL);
 INSERT INTO counters VALUES ('position', 0, 0);
 CREATE SEQUENCE commit_ids;
@@ -57,6 +57,7 @@ CREATE TABLE events (
   asset_id TEXT COLLATE "C",
   kind TEXT COLLATE "C",
   at_us BIGINT,
+  reason TEXT COLLATE "C",
   meaning TEXT COLLATE "C",
   source TEXT COLLATE "C" NOT NULL,
   batch_key TEXT COLLATE "C" NOT NULL,
@@ -65,7 +66,7 @@ CREATE TABLE events (
   PRIMARY KEY (organization_id, seq)
 );
 CREATE UNIQUE INDEX events_seq ON events (seq);
-CREATE INDEX events_unit ON events (organization_id, unit_id, at_us) WHERE event_key IS NOT NULL;
+CREATE INDEX events_unit ON events (organization_id, unit_id, seq) WHERE event_key IS NOT NULL;
 CREATE INDEX events_key ON events (organization_id, event_key) WHERE event_key IS NOT NULL;
 CREATE INDEX events_asset ON events (organization_id, asset_id, seq) WHERE asset_id IS NOT NULL;
 CREATE INDEX events_outcome ON events (organization_id, outcome, seq) WHERE outcome <> 'applied';
@@ -123,6 +124,7 @@ CREATE TABLE pairings (
   unit_type TEXT COLLATE "C" NOT NULL,
   asset_id TEXT COLLATE "C" NOT NULL,
   paired_at_us BIGINT,
+  paired_after_us BIGINT,
   unpaired_at_us BIGINT,
   reason TEXT COLLATE "C",
   vin TEXT COLLATE "C",
@@ -130,7 +132,7 @@ CREATE TABLE pairings (
   interval_json TEXT COLLATE "C" NOT NULL,
   PRIMARY KEY (organization_id, unit_id, sort_us, pairing_id)
 );
-CREATE UNIQUE INDEX pairings_id ON pairings (organization_id, pairing_id);
+CREATE INDEX pairings_id ON pairings (organization_id, pairing_id);
 CREATE INDEX pairings_asset ON pairings (organization_id, asset_id, sort_us, pairing_id);
 CREATE INDEX pairings_time ON pairings (organization_id, sort_us, pairing_id);
 

@@ -1,4 +1,4 @@
--- Times are microseconds since 1970 UTC. Ids are commit_id * 2^20 + n: unique, and rising with the journal.
+-- Times are microseconds since 1970 UTC. Ids are commit_id * 2^24 + n: unique, and rising with the journal.
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL, known_at_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO counters VALUES ('commit', 0, 0), ('position', 0, 0);
 
@@ -56,6 +56,7 @@ CREATE TABLE events (
   asset_id TEXT,
   kind TEXT,
   at_us INTEGER,
+  reason TEXT,
   meaning TEXT,
   source TEXT NOT NULL,
   batch_key TEXT NOT NULL,
@@ -64,7 +65,7 @@ CREATE TABLE events (
   PRIMARY KEY (organization_id, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX events_seq ON events (seq);
-CREATE INDEX events_unit ON events (organization_id, unit_id, at_us) WHERE event_key IS NOT NULL;
+CREATE INDEX events_unit ON events (organization_id, unit_id, seq) WHERE event_key IS NOT NULL;
 CREATE INDEX events_key ON events (organization_id, event_key) WHERE event_key IS NOT NULL;
 CREATE INDEX events_asset ON events (organization_id, asset_id, seq) WHERE asset_id IS NOT NULL;
 CREATE INDEX events_outcome ON events (organization_id, outcome, seq) WHERE outcome <> 'applied';
@@ -122,6 +123,7 @@ CREATE TABLE pairings (
   unit_type TEXT NOT NULL,
   asset_id TEXT NOT NULL,
   paired_at_us INTEGER,
+  paired_after_us INTEGER,
   unpaired_at_us INTEGER,
   reason TEXT,
   vin TEXT,
@@ -129,7 +131,7 @@ CREATE TABLE pairings (
   interval_json TEXT NOT NULL,
   PRIMARY KEY (organization_id, unit_id, sort_us, pairing_id)
 ) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX pairings_id ON pairings (organization_id, pairing_id);
+CREATE INDEX pairings_id ON pairings (organization_id, pairing_id);
 CREATE INDEX pairings_asset ON pairings (organization_id, asset_id, sort_us, pairing_id);
 CREATE INDEX pairings_time ON pairings (organization_id, sort_us, pairing_id);
 

@@ -1,0 +1,86 @@
+"""Batches and their entries as queries read them."""
+
+from collections.abc import Sequence
+
+from schemas.records import BatchRow, DeliveryRow, EventRecord, EventRow
+from storage.engine import Connection, Row
+from storage.rows import decode_meaning
+from storage.statements import load
+
+SQL = load("events")
+
+
+def _event(row: Row) -> EventRow:
+    *head, meaning, known_at_us = row
+    return EventRow(*head, decode_meaning(meaning) if meaning else None, known_at_us)
+
+
+class EventTables:
+    """Implements `handlers.ports.Events`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def list_events(self, before: int, limit: int, organization_id: str | None, **filters: object) -> list[EventRow]:
+        """Entries, newest first, from before a sequence number."""
+        set_aside = filters.get("outcome") not in {None, "applied"}
+        rows = await self._connection.fetch(
+            SQL["list_events"], before=before, limit=limit, organization_id=organization_id, set_aside=set_aside, **filters
+        )
+        return [_event(row) for row in rows]
+
+    async def find_event(self, event_key: str, organization_id: str | None) -> list[EventRow]:
+        """The copies of one event, oldest first."""
+        rows = await self._connection.fetch(SQL["find_event"], event_key=event_key, organization_id=organization_id)
+        return [_event(row) for row in rows]
+
+    async def held_events(
+        self, after: int, limit: int, organization_id: str | None, event_type: str | None = None
+    ) -> list[EventRecord]:
+        """Ignored entries, oldest first, from after a sequence number."""
+        rows = await self._connection.fetch(
+            SQL["held_events"], after=after, limit=limit, organization_id=organization_id, event_type=event_type
+        )
+        return [EventRecord(*row) for row in rows]
+
+    async def find_entry(self, organization_id: str, seq: int) -> EventRecord | None:
+        """One entry as it is kept."""
+        row = await self._connection.fetch_one(SQL["find_entry"], organization_id=organization_id, seq=seq)
+        return EventRecord(*row) if row else None
+
+    async def list_batches(self, before: int, limit: int, organization_id: str | None) -> list[BatchRow]:
+        """Batches, newest first, from before an id."""
+        rows = await self._connection.fetch(SQL["list_batches"], before=before, limit=limit, organization_id=organization_id)
+        return [_batch(row) for row in rows]
+
+    async def find_batches(
+        self, organization_id: str | None, *, batch_id: int | None = None, event_batch_id: str | None = None
+    ) -> list[BatchRow]:
+        """Batches by our id or by Datahub's; two at the most."""
+        rows = await self._connection.fetch(
+            SQL["find_batch"], organization_id=organization_id, batch_id=batch_id, event_batch_id=event_batch_id
+        )
+        return [_batch(row) for row in rows]
+
+    async def deliveries_of(self, batch_ids: Sequence[int]) -> list[DeliveryRow]:
+        """The deliveries that brought batches, oldest first."""
+        rows = await self._connection.fetch(SQL["deliveries_of"], batch_ids=list(batch_ids))
+        return [DeliveryRow(*row) for row in rows]
+
+    async def find_body(self, delivery_id: int) -> bytes | None:
+        """The body of a delivery as received, while it is kept."""
+        row = await self._connection.fetch_one(SQL["find_body"], delivery_id=delivery_id)
+        return bytes(row[0]) if row and row[0] is not None else None
+
+    async def drop_bodies(self, before_us: int) -> int:
+        """Forget the bodies of deliveries received before a time; how many."""
+        return await self._connection.execute(SQL["drop_bodies"], before_us=before_us)
+
+    async def last_deliveries(self) -> dict[str, int]:
+        """When each subscription last heard from Datahub."""
+        return {row[0]: row[1] for row in await self._connection.fetch(SQL["last_deliveries"])}
+
+
+def _batch(row: Row) -> BatchRow:
+    """PostgreSQL sums 64-bit integers to a numeric."""
+    return BatchRow(*row[:6], *(int(count) for count in row[6:]))

@@ -1,0 +1,87 @@
+"""The derived state of units: fold states, intervals, episodes, flags."""
+
+from collections.abc import Sequence
+
+from handlers.ports import Unit
+from schemas.facts import Flag
+from schemas.pairing import Episode, Interval, UnitState
+from schemas.records import AliasRecord, CaseRecord, FlagRecord, PairingRecord, UnitRecord
+from storage.engine import Connection
+from storage.rows import columns, decode_episode, decode_flags, decode_interval, decode_state
+from storage.statements import load
+
+SQL = load("histories")
+
+
+class HistoryTables:
+    """Implements `handlers.ports.Histories`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def lock(self, units: Sequence[Unit]) -> dict[Unit, UnitState]:
+        """Lock units in sorted order; a unit not seen yet gets its row first on PostgreSQL, so that there is one to lock."""
+        states = await self._locked(units)
+        missing = [unit for unit in units if unit not in states]
+        if missing and self._connection.dialect == "postgres":
+            await self._connection.execute_many(SQL["add_units"], missing)
+            states |= await self._locked(missing)
+        return states | {unit: UnitState() for unit in missing if unit not in states}
+
+    async def _locked(self, units: Sequence[Unit]) -> dict[Unit, UnitState]:
+        organization_ids, unit_ids = columns(units)
+        rows = await self._connection.fetch(SQL["lock_units"], organization_ids=organization_ids, unit_ids=unit_ids)
+        return {(row[0], row[1]): decode_state(row[2]) for row in rows}
+
+    async def stored_intervals(self, units: Sequence[Unit]) -> dict[Unit, list[Interval]]:
+        """The stored intervals of units, oldest first."""
+        organization_ids, unit_ids = columns(units)
+        found: dict[Unit, list[Interval]] = {}
+        for row in await self._connection.fetch(SQL["stored_intervals"], organization_ids=organization_ids, unit_ids=unit_ids):
+            found.setdefault((row[0], row[1]), []).append(decode_interval(row[2]))
+        return found
+
+    async def stored_episodes(self, units: Sequence[Unit]) -> dict[Unit, list[Episode]]:
+        """The stored cases of units, oldest first."""
+        organization_ids, unit_ids = columns(units)
+        found: dict[Unit, list[Episode]] = {}
+        for row in await self._connection.fetch(SQL["stored_episodes"], organization_ids=organization_ids, unit_ids=unit_ids):
+            found.setdefault((row[0], row[1]), []).append(decode_episode(row[2]))
+        return found
+
+    async def stored_flags(self, units: Sequence[Unit]) -> dict[Unit, dict[str, tuple[Flag, ...]]]:
+        """The flags of the facts of units, by event key."""
+        organization_ids, unit_ids = columns(units)
+        found: dict[Unit, dict[str, tuple[Flag, ...]]] = {}
+        for row in await self._connection.fetch(SQL["stored_flags"], organization_ids=organization_ids, unit_ids=unit_ids):
+            found.setdefault((row[0], row[1]), {})[row[2]] = decode_flags(row[3])
+        return found
+
+    async def put_units(self, rows: Sequence[UnitRecord]) -> None:
+        """Put the rows of units."""
+        await self._connection.execute_many(SQL["put_unit"], rows)
+
+    async def put_pairings(self, rows: Sequence[PairingRecord], removed: Sequence[tuple[str, str]]) -> None:
+        """Remove intervals by (organization, id), then put rows."""
+        await self._connection.execute_many(SQL["delete_pairing"], removed)
+        await self._connection.execute_many(SQL["put_pairing"], rows)
+
+    async def put_cases(self, rows: Sequence[CaseRecord], removed: Sequence[tuple[str, str]]) -> None:
+        """Remove cases by (organization, id), then put rows."""
+        await self._connection.execute_many(SQL["delete_case"], removed)
+        await self._connection.execute_many(SQL["put_case"], rows)
+
+    async def put_aliases(self, rows: Sequence[AliasRecord]) -> None:
+        """Put other ids; those that are there stay."""
+        await self._connection.execute_many(SQL["put_alias"], rows)
+
+    async def put_flags(self, rows: Sequence[FlagRecord], removed: Sequence[tuple[str, str, str]]) -> None:
+        """Remove flags by (organization, unit, event key), then put rows."""
+        await self._connection.execute_many(SQL["delete_flags"], removed)
+        await self._connection.execute_many(SQL["put_flags"], rows)
+
+    async def all_units(self, after: Unit | None, limit: int) -> list[Unit]:
+        """Units in order, those after `after`."""
+        organization_id, unit_id = after or ("", "")
+        rows = await self._connection.fetch(SQL["units_after"], organization_id=organization_id, unit_id=unit_id, limit=limit)
+        return [(row[0], row[1]) for row in rows]

@@ -1,0 +1,70 @@
+"""The store: transactions of an engine, seen as the tables that use cases speak of."""
+
+from contextlib import AbstractAsyncContextManager
+
+from handlers.ports import (
+    Changes,
+    Clients,
+    Events,
+    Histories,
+    Journal,
+    Pairings,
+    Quarantine,
+    Rejected,
+    Result,
+    Transaction,
+    Work,
+)
+from storage.changes import ChangeTable
+from storage.clients import ClientTables
+from storage.engine import Connection, Engine
+from storage.events import EventTables
+from storage.histories import HistoryTables
+from storage.journal import JournalTable
+from storage.pairings import PairingTables
+from storage.quarantine import QuarantineTable
+from storage.rejected import RejectedTable
+
+
+class Tables:
+    """Implements `handlers.ports.Transaction` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.journal: Journal = JournalTable(connection)
+        self.histories: Histories = HistoryTables(connection)
+        self.pairings: Pairings = PairingTables(connection)
+        self.events: Events = EventTables(connection)
+        self.changes: Changes = ChangeTable(connection)
+        self.quarantine: Quarantine = QuarantineTable(connection)
+        self.rejected: Rejected = RejectedTable(connection)
+        self.clients: Clients = ClientTables(connection)
+
+    def savepoint(self) -> AbstractAsyncContextManager[None]:
+        """A part of the transaction that can fail alone."""
+        return self._connection.savepoint()
+
+
+class DatabaseStore:
+    """Implements `handlers.ports.Store` over an engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    async def write(self, work: Work[Result]) -> Result:
+        """Run `work` in one transaction and commit it before returning."""
+
+        async def run(connection: Connection) -> Result:
+            tx: Transaction = Tables(connection)
+            return await work(tx)
+
+        return await self.engine.write(run)
+
+    async def read(self, work: Work[Result]) -> Result:
+        """Run `work` on one consistent snapshot."""
+
+        async def run(connection: Connection) -> Result:
+            tx: Transaction = Tables(connection)
+            return await work(tx)
+
+        return await self.engine.read(run)
