@@ -11,8 +11,7 @@ SQL = load("events")
 
 
 def _event(row: Row) -> EventRow:
-    *head, meaning, known_at_us = row
-    return EventRow(*head, decode_meaning(meaning) if meaning else None, known_at_us)
+    return EventRow._make((*row[:11], decode_meaning(row[11]) if row[11] else None, row[12]))
 
 
 class EventTables:
