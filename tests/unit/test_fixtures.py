@@ -129,7 +129,7 @@ def test_story_holds_numbered_batches_and_what_must_come_out(story: Story) -> No
 @each_story
 @pytest.mark.parametrize("backwards", [False, True], ids=["in order", "backwards"])
 def test_counts_are_those_of_the_batches(story: Story, backwards: bool) -> None:
-    """The expected answers add up from the batches, in either order: what is the same batch, what decodes, what is known by then."""
+    """The expected answers add up from the batches, in either order: what is the same batch, what decodes, what is known."""
     lists: dict[str, list[object]] = {}
     batches = {"accepted": 0, "duplicate": 0, "conflict": 0}
     events = {"applied": 0, "duplicate": 0, "quarantined": 0, "ignored": 0}
