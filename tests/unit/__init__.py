@@ -1,0 +1,1 @@
+"""Pure parts: tables of named cases, and properties over generated inputs."""
