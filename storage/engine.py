@@ -2,8 +2,8 @@
 
 `work` is a function of one connection that is run inside one transaction. It must be safe to run again (an engine repeats it
 after a deadlock), and may await nothing but its connection's methods (on SQLite it runs on the connection's own thread, where
-there is no event loop). An error of a statement may be caught only around a `savepoint()`: the transaction is of no use after it
-otherwise.
+there is no event loop). An error of a statement may be caught only around a `savepoint()`, and StoreUnavailableError not at all:
+the transaction is of no use after it, and says so.
 
 Values are str, int, bool (kept as 0 or 1), float, bytes, None, and lists of str or int for the list macros. Any text reads back
 as it was written, characters included that an engine can't hold. Errors: StoreUnavailableError (locked, full, gone: trying again
@@ -73,8 +73,12 @@ class Engine(Protocol):
         """Run `work` in a transaction of its own, committed before this returns and rolled back when it raises."""
 
     @abstractmethod
-    async def read(self, work: Work[T]) -> T:
-        """Run `work` on one consistent snapshot, on which it can't write."""
+    async def read(self, work: Work[T], *, brief: bool = False) -> T:
+        """Run `work` on one consistent snapshot, on which it can't write.
+
+        `brief` promises that it is a few lookups by key. SQLite answers those without leaving the event loop's thread, which
+        takes less time than a crossing, and longer work would hold everybody up.
+        """
 
     @abstractmethod
     async def migrate(self) -> list[str]:

@@ -113,6 +113,13 @@ class Statement:
                 raise TypeError(f"statement {self.name} has no parameter :{', :'.join(sorted(unknown))}")
         return text, arguments
 
+    def for_rows(self, dialect: Dialect) -> Text:
+        """The text that many rows are sent to. TypeError: a parameter is a list, or lines are optional."""
+        text = self.variant(_NONE, dialect)
+        if self.flags or not text.plain:
+            raise TypeError(f"statement {self.name} doesn't take rows: it has optional lines or lists")
+        return text
+
     def prefixed(self, prefix: str) -> "Statement":
         """The same statement with words before it, such as EXPLAIN."""
         return Statement(f"{prefix} {self.name}", self.doc, [(prefix, None, None), *self._lines])

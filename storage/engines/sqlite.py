@@ -8,270 +8,184 @@ all the while, the disk's part included. The caller's context variables are visi
 import asyncio
 import contextvars
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any, TypeVar, cast
 
 import aiosqlite
-import msgspec
 
-from schemas.errors import ConflictError, StoreUnavailableError
-from storage.engine import Row, Work
-from storage.migrations import MIGRATIONS_FOLDER, apply_next, list_pending, read_migrations, split
-from storage.statements import Dialect, Statement
-from storage.text import escape_arguments, escape_rows, unescape_rows
+from schemas.errors import StoreUnavailableError
+from storage.engine import Work
+from storage.engines.sqlite_connection import transact
+from storage.migrations import MIGRATIONS_FOLDER, apply_next, list_pending, read_migrations
+from storage.statements import Dialect
 
 T = TypeVar("T")
 
-# Codes that say the database can't serve right now; the rest are faults of the program and pass (sqlite.org/rescode.html).
-_UNAVAILABLE = frozenset(
-    {
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_INTERRUPT,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_NOTADB,
-    }
-)
+_BUSY_S = 5.0
+_MIGRATING_BUSY_S = 300.0  # how long one process waits for another one's migration
 _PRAGMAS = (
-    "PRAGMA busy_timeout = 5000",
+    f"PRAGMA busy_timeout = {_BUSY_S * 1000:.0f}",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # an answered delivery survives a loss of power
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -65536",  # 64 MiB
+    "PRAGMA case_sensitive_like = ON",  # as on PostgreSQL
 )
-_WRITER_PRAGMAS = ("PRAGMA wal_autocheckpoint = 16000",)
-_READER_PRAGMAS = ("PRAGMA wal_autocheckpoint = 0", "PRAGMA query_only = ON")  # only the writer checkpoints
-_MIGRATING_BUSY_MS, _BUSY_MS = 600_000, 5_000
-
-
-def _translate(error: sqlite3.Error, where: str) -> Exception:
-    """The error to raise for one of the driver's, which becomes its cause; the driver's own when it is a fault of the program."""
-    if isinstance(error, sqlite3.IntegrityError):
-        return ConflictError(f"{where}: {error}")
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNAVAILABLE:
-        return StoreUnavailableError(f"{where}: {error}")
-    return error
-
-
-class SqliteConnection:
-    """Statements inside one transaction, on the thread of its connection. No method ever suspends."""
-
-    dialect: Dialect = "sqlite"
-
-    def __init__(self, raw: sqlite3.Connection, stopped: Event) -> None:
-        self._raw = raw
-        self._stopped = stopped  # set when the caller was cancelled: nobody waits for this transaction any more
-        self._depth = 0
-        self.failed = False
-
-    async def fetch(self, statement: Statement, /, **values: object) -> list[Row]:
-        """See `storage.engine.Connection`."""
-        return unescape_rows(self._run(statement, values).fetchall())
-
-    async def fetch_one(self, statement: Statement, /, **values: object) -> Row | None:
-        """See `storage.engine.Connection`."""
-        rows = await self.fetch(statement, **values)
-        return rows[0] if rows else None
-
-    async def execute(self, statement: Statement, /, **values: object) -> int:
-        """See `storage.engine.Connection`."""
-        before = self._raw.total_changes
-        cursor = self._run(statement, values)
-        cursor.fetchall()
-        # sqlite3 doesn't count for a statement that begins with WITH; the total includes what a cascade deleted.
-        return cursor.rowcount if cursor.rowcount >= 0 else self._raw.total_changes - before
-
-    async def execute_many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> None:
-        """See `storage.engine.Connection`."""
-        if rows:
-            text = statement.variant(frozenset(), "sqlite")
-            self._guard(statement.name, partial(self._raw.executemany, text.sql, escape_rows(rows)))
-
-    async def script(self, sql: str) -> None:
-        """See `storage.engine.Connection`."""
-        for statement in split(sql):
-            self._guard("script", partial(self._raw.execute, statement))
-
-    def savepoint(self) -> AbstractAsyncContextManager[None]:
-        """See `storage.engine.Connection`."""
-        return self._savepoint()
-
-    @asynccontextmanager
-    async def _savepoint(self) -> AsyncIterator[None]:
-        self._depth += 1
-        name = f"s{self._depth}"
-        self._guard("savepoint", partial(self._raw.execute, f"SAVEPOINT {name}"))
-        try:
-            yield
-            self._guard("savepoint", partial(self._raw.execute, f"RELEASE {name}"))
-        except BaseException:
-            if self._raw.in_transaction:  # a full disk may have rolled all of it back already
-                self._raw.execute(f"ROLLBACK TO {name}")
-                self._raw.execute(f"RELEASE {name}")
-                self.failed = False
-            raise
-        finally:
-            self._depth -= 1
-
-    def check(self) -> None:
-        """Raise when the transaction is of no use any more."""
-        if self._stopped.is_set():
-            raise StoreUnavailableError("the transaction was cancelled")
-        if not self._raw.in_transaction:
-            raise StoreUnavailableError("the transaction was rolled back by the database")
-        if self.failed:
-            raise RuntimeError("a statement of this transaction has failed: an error can be caught only around a savepoint")
-
-    def _run(self, statement: Statement, values: dict[str, object]) -> sqlite3.Cursor:
-        text, arguments = statement.bind("sqlite", values)
-        safe = escape_arguments(arguments)
-        if not text.plain:
-            safe = [msgspec.json.encode(value).decode() if isinstance(value, list | tuple) else value for value in safe]
-        return self._guard(statement.name, partial(self._raw.execute, text.sql, safe))
-
-    def _guard(self, where: str, call: Callable[[], T]) -> T:
-        self.check()
-        try:
-            return call()
-        except BaseException as error:
-            self.failed = True
-            if isinstance(error, sqlite3.Error) and (translated := _translate(error, where)) is not error:
-                raise translated from error
-            raise
-
-
-def _drive(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end here and now. RuntimeError: it waits for something."""
-    try:
-        work.send(None)
-    except StopIteration as end:
-        return cast("T", end.value)
-    work.close()
-    raise RuntimeError("a transaction may await nothing but its connection")
-
-
-def _transact(raw: sqlite3.Connection, begin: str, stopped: Event, work: Work[T]) -> T:
-    """One transaction from BEGIN to COMMIT, on the connection's thread."""
-    connection = SqliteConnection(raw, stopped)
-    try:
-        raw.execute(begin)
-        result = _drive(cast("Coroutine[Any, Any, T]", work(connection)))
-        connection.check()
-        raw.execute("COMMIT")
-    except BaseException as error:
-        if raw.in_transaction:
-            raw.execute("ROLLBACK")
-        if isinstance(error, sqlite3.Error) and (translated := _translate(error, begin)) is not error:
-            raise translated from error
-        raise
-    return result
+_WRITER_PRAGMAS = (*_PRAGMAS, "PRAGMA wal_autocheckpoint = 16000")
+_READER_PRAGMAS = (*_PRAGMAS, "PRAGMA wal_autocheckpoint = 0", "PRAGMA query_only = ON")  # only the writer checkpoints
+_BRIEF_PRAGMAS = (*_READER_PRAGMAS, "PRAGMA busy_timeout = 0")  # the event loop waits for nobody
+_NEVER = Event()
 
 
 class SqliteEngine:
-    """A SQLite file. Connections are opened when they are first needed; `readers` is how many reads can run at once."""
+    """A SQLite file, made with its folder when it isn't there. For the methods see `storage.engine.Engine`.
+
+    Connections are opened when they are first needed; `readers` is how many reads can run at once.
+    """
 
     dialect: Dialect = "sqlite"
 
     def __init__(self, path: Path, *, readers: int = 4, migrations: Path = MIGRATIONS_FOLDER) -> None:
         self._path = path
         self._migrations = migrations
+        self._readers = readers
         self._writing = asyncio.Lock()
         self._reading = asyncio.Semaphore(readers)
         self._writer: aiosqlite.Connection | None = None
         self._idle: list[aiosqlite.Connection] = []
+        self._brief: sqlite3.Connection | None = None
         self._closed = False
-        self._readers = readers
 
     async def write(self, work: Work[T]) -> T:
-        """See `storage.engine.Engine`."""
+        """A transaction that can write."""
         async with self._writing:
-            return await _cross(await self._open_writer(), "BEGIN IMMEDIATE", work)
+            return await _cross(self._writer or await self._open_writer(), work, readonly=False)
 
-    async def read(self, work: Work[T]) -> T:
-        """See `storage.engine.Engine`."""
+    async def read(self, work: Work[T], *, brief: bool = False) -> T:
+        """A transaction that can't. A brief one runs on the event loop's own thread, for which a crossing would cost more."""
+        if brief:
+            # What can't be had at once, such as a file that another process is recovering, is read on a thread.
+            with suppress(StoreUnavailableError):
+                return transact(self._brief or await self._open_brief(), _NEVER, work, readonly=True)
         async with self._reading:
             db = self._idle.pop() if self._idle else await self._open_reader()
             try:
-                return await _cross(db, "BEGIN", work)
+                return await _cross(db, work, readonly=True)
             finally:
                 self._idle.append(db)
 
     async def migrate(self) -> list[str]:
-        """See `storage.engine.Engine`."""
+        """Apply what is pending."""
         migrations = read_migrations(self._migrations, self.dialect)
         applied: list[str] = []
-        while name := await self.write(lambda connection: apply_next(connection, migrations)):
-            applied.append(name)
+        await self._set_busy_timeout(_MIGRATING_BUSY_S)
+        try:
+            while name := await self.write(lambda connection: apply_next(connection, migrations)):
+                applied.append(name)
+        finally:
+            await self._set_busy_timeout(_BUSY_S)
         return applied
 
     async def pending_migrations(self) -> list[str]:
-        """See `storage.engine.Engine`."""
+        """List what is pending."""
         migrations = read_migrations(self._migrations, self.dialect)
         return await self.read(lambda connection: list_pending(connection, migrations))
 
     async def close(self) -> None:
-        """See `storage.engine.Engine`."""
+        """Close all connections, the writer as the last: it can fold the log into the file."""
         self._closed = True
         async with self._writing:
             for _ in range(self._readers):
                 await self._reading.acquire()
-            for db in [*self._idle, *([self._writer] if self._writer else [])]:
-                await db.close()
-            self._idle, self._writer = [], None
+            if self._brief is not None:
+                self._brief.close()
+            for db in (*self._idle, self._writer):
+                if db is not None:
+                    await db.close()
+            self._idle, self._brief, self._writer = [], None, None
+            for _ in range(self._readers):
+                self._reading.release()
+
+    async def _set_busy_timeout(self, seconds: float) -> None:
+        async with self._writing:
+            await (self._writer or await self._open_writer()).execute_fetchall(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
 
     async def _open_writer(self) -> aiosqlite.Connection:
+        """Open the writer; the caller holds the lock."""
         if self._writer is None:
             self._writer = await self._open(_WRITER_PRAGMAS)
         return self._writer
 
     async def _open_reader(self) -> aiosqlite.Connection:
-        async with self._writing:
-            await self._open_writer()  # which makes the file, and checkpoints what readers can't
+        await self._make_sure_of_writer()
         return await self._open(_READER_PRAGMAS)
 
+    async def _open_brief(self) -> sqlite3.Connection:
+        await self._make_sure_of_writer()
+        if self._brief is None:
+            with self._opening():
+                self._brief = _connect(self._path, _BRIEF_PRAGMAS)
+        return self._brief
+
+    async def _make_sure_of_writer(self) -> None:
+        """The writer makes the file and sets its mode, and checkpoints what readers can't."""
+        if self._writer is None:
+            async with self._writing:
+                await self._open_writer()
+
     async def _open(self, pragmas: tuple[str, ...]) -> aiosqlite.Connection:
+        with self._opening():
+            return await aiosqlite.Connection(partial(_connect, self._path, pragmas), iter_chunk_size=64)
+
+    @contextmanager
+    def _opening(self) -> Iterator[None]:
         if self._closed:
-            raise StoreUnavailableError(f"{self._path} is closed")
+            raise StoreUnavailableError(f"the database {self._path} is closed")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            db = await aiosqlite.connect(self._path, isolation_level=None, cached_statements=256)
+            yield
         except (sqlite3.Error, OSError) as error:
             raise StoreUnavailableError(f"can't open the database {self._path}: {error}") from error
-        try:
-            for pragma in (*_PRAGMAS, *pragmas):
-                await db.execute_fetchall(pragma)
-        except BaseException as error:
-            await db.close()
-            if isinstance(error, sqlite3.Error):
-                raise StoreUnavailableError(f"can't open the database {self._path}: {error}") from error
-            raise
-        return db
 
 
-async def _cross(db: aiosqlite.Connection, begin: str, work: Work[T]) -> T:
+def _connect(path: Path, pragmas: tuple[str, ...]) -> sqlite3.Connection:
+    """A connection to the file, set up. SQLite doesn't wait for a lock when it turns to WAL, so this does, just as long."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = sqlite3.connect(path, isolation_level=None, cached_statements=256)
+    give_up = time.monotonic() + _BUSY_S
+    try:
+        for pragma in pragmas:
+            while True:
+                try:
+                    raw.execute(pragma).fetchall()
+                    break
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                        raise
+                    time.sleep(0.01)
+    except BaseException:
+        raw.close()
+        raise
+    return raw
+
+
+async def _cross(db: aiosqlite.Connection, work: Work[T], *, readonly: bool) -> T:
     """Run a transaction on the connection's thread. If the caller is cancelled, wait until it has rolled back or committed."""
     stopped = Event()
     # aiosqlite has no public way to run a function on a connection's thread.
     raw = db._conn  # noqa: SLF001 - as said
-    run = partial(contextvars.copy_context().run, _transact, raw, begin, stopped, work)
     execute = cast("Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]", db._execute)  # noqa: SLF001 - as said
+    run = partial(transact, raw, stopped, work, readonly=readonly)
     try:
-        return cast("T", await execute(run))
+        return cast("T", await execute(partial(contextvars.copy_context().run, run)))
     except asyncio.CancelledError:
         stopped.set()
-        if begin == "BEGIN":
+        if readonly:
             raw.interrupt()  # a long read ends early; a write is stopped between its statements
         settled = asyncio.ensure_future(execute(int))  # the thread takes its work in order
         while not settled.done():
