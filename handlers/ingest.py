@@ -12,18 +12,23 @@ from schemas.facts import Copy
 from schemas.pairing import UnitState
 
 
-async def ingest(tx: Transaction, intakes: Sequence[Intake], now_us: int) -> list[Answer]:
-    """Record and apply deliveries in their order; the answers, in the same order, hold once the transaction is committed."""
+async def ingest(tx: Transaction, intakes: Sequence[Intake], now_us: int, *, delivery_id: int | None = None) -> list[Answer]:
+    """Record and apply deliveries in their order; the answers, in the same order, hold once the transaction is committed.
+
+    `delivery_id` is for a single delivery that is kept already, and whose body is a batch only now.
+    """
     batch_ids = sorted({intake.batch.event_batch_id for intake in intakes if intake.batch})
     recording = Recording(await tx.journal.batches_of(batch_ids) if batch_ids else ())
     copies = _new_copies(recording, intakes)
     states = await tx.histories.lock(sorted(copies)) if copies else {}
     recording.number(await tx.journal.begin())
     plans, known = await _plan(tx, states, copies, now_us)
-    answers = [recording.judge(intake, known) for intake in intakes]
+    answers = [recording.judge(intake, known, delivery_id) for intake in intakes]
     drafts = await write_plans(tx, plans)
     await tx.journal.put_batches(recording.batches)
     await tx.journal.put_deliveries(sorted(recording.deliveries, key=lambda row: row[:2]))
+    for adopted in recording.adopted:
+        await tx.journal.adopt_delivery(*adopted)
     await tx.journal.put_events(sorted(recording.events, key=lambda row: row[:2]))
     await tx.quarantine.put(recording.quarantine)
     await tell(tx, recording.commit_id, drafts, now_us)

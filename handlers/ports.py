@@ -71,8 +71,12 @@ class Journal(Protocol):
         """Remove events by (organization, seq): a reprocessed entry is recorded anew, known from then."""
         ...
 
-    async def move_count(self, organization_id: str, batch_id: int, before: str, after: str) -> None:
-        """One entry of a batch changes its outcome from `before` to `after`."""
+    async def move_count(self, batch_id: int, before: tuple[str, str], after: tuple[str, str]) -> None:
+        """One entry of a batch changes from `before` to `after`, each an (organization, outcome)."""
+        ...
+
+    async def adopt_delivery(self, delivery_id: int, batch_id: int, answer: str) -> None:
+        """A delivery's body turned out to be a batch after all."""
         ...
 
 
@@ -99,8 +103,14 @@ class Histories(Protocol):
 
     async def put_flags(self, rows: Sequence[FlagRecord], removed: Sequence[tuple[str, str, str]]) -> None: ...
 
-    async def all_units(self, after: Unit | None, limit: int) -> list[Unit]:
-        """Units in order, those after `after`: for going through all of them."""
+    async def states_of(self, units: Sequence[Unit]) -> dict[Unit, str]:
+        """The stored fold states of units, as JSON text."""
+        ...
+
+    async def remove_units(self, units: Sequence[Unit]) -> None: ...
+
+    async def all_units(self, after: Unit, limit: int) -> list[Unit]:
+        """Units of which anything is recorded or derived, in order, from after `after`; ("", "") is before all."""
         ...
 
 
@@ -160,14 +170,14 @@ class Events(Protocol):
 
     async def deliveries_of(self, batch_ids: Sequence[int]) -> list[DeliveryRow]: ...
 
-    async def find_body(self, delivery_id: int) -> bytes | None: ...
+    async def find_delivery(self, delivery_id: int) -> DeliveryRecord | None: ...
 
     async def drop_bodies(self, before_us: int) -> int:
         """Forget the bodies of deliveries received before a time; how many."""
         ...
 
-    async def last_deliveries(self) -> dict[str, int]:
-        """When each subscription last heard from Datahub, in microseconds."""
+    async def last_delivery(self, subscription: str) -> int | None:
+        """When a subscription last heard from Datahub, in microseconds."""
         ...
 
 
@@ -193,6 +203,10 @@ class Quarantine(Protocol):
     async def put(self, rows: Sequence[QuarantineRecord]) -> None: ...
 
     async def find(self, quarantine_id: int) -> QuarantineRecord | None: ...
+
+    async def take(self, quarantine_id: int) -> QuarantineRecord | None:
+        """The same, locked until the transaction ends."""
+        ...
 
     async def list_entries(
         self, before: int, limit: int, organization_id: str | None, **filters: object

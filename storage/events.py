@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from schemas.records import BatchRow, DeliveryRow, EventRecord, EventRow
+from schemas.records import BatchRow, DeliveryRecord, DeliveryRow, EventRecord, EventRow
 from storage.engine import Connection, Row
 from storage.rows import decode_meaning
 from storage.statements import load
@@ -66,18 +66,19 @@ class EventTables:
         rows = await self._connection.fetch(SQL["deliveries_of"], batch_ids=list(batch_ids))
         return [DeliveryRow(*row) for row in rows]
 
-    async def find_body(self, delivery_id: int) -> bytes | None:
-        """The body of a delivery as received, while it is kept."""
-        row = await self._connection.fetch_one(SQL["find_body"], delivery_id=delivery_id)
-        return bytes(row[0]) if row and row[0] is not None else None
+    async def find_delivery(self, delivery_id: int) -> DeliveryRecord | None:
+        """A delivery with all that is kept of it."""
+        row = await self._connection.fetch_one(SQL["find_delivery"], delivery_id=delivery_id)
+        return DeliveryRecord(*row) if row else None
 
     async def drop_bodies(self, before_us: int) -> int:
         """Forget the bodies of deliveries received before a time; how many."""
         return await self._connection.execute(SQL["drop_bodies"], before_us=before_us)
 
-    async def last_deliveries(self) -> dict[str, int]:
-        """When each subscription last heard from Datahub."""
-        return {row[0]: row[1] for row in await self._connection.fetch(SQL["last_deliveries"])}
+    async def last_delivery(self, subscription: str) -> int | None:
+        """When a subscription last heard from Datahub."""
+        row = await self._connection.fetch_one(SQL["last_delivery"], subscription=subscription)
+        return int(row[0]) if row else None
 
 
 def _batch(row: Row) -> BatchRow:

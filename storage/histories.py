@@ -80,8 +80,20 @@ class HistoryTables:
         await self._connection.execute_many(SQL["delete_flags"], removed)
         await self._connection.execute_many(SQL["put_flags"], rows)
 
-    async def all_units(self, after: Unit | None, limit: int) -> list[Unit]:
-        """Units in order, those after `after`."""
-        organization_id, unit_id = after or ("", "")
-        rows = await self._connection.fetch(SQL["units_after"], organization_id=organization_id, unit_id=unit_id, limit=limit)
-        return [(row[0], row[1]) for row in rows]
+    async def states_of(self, units: Sequence[Unit]) -> dict[Unit, str]:
+        """The stored fold states of units, as text."""
+        organization_ids, unit_ids = columns(units)
+        rows = await self._connection.fetch(SQL["states_of"], organization_ids=organization_ids, unit_ids=unit_ids)
+        return {(row[0], row[1]): row[2] for row in rows}
+
+    async def remove_units(self, units: Sequence[Unit]) -> None:
+        """Remove the rows of units."""
+        await self._connection.execute_many(SQL["delete_unit"], units)
+
+    async def all_units(self, after: Unit, limit: int) -> list[Unit]:
+        """Units of which anything is recorded or derived, in order, from after `after`."""
+        page: set[Unit] = set()
+        for statement in (SQL["stored_units_after"], SQL["recorded_units_after"]):
+            rows = await self._connection.fetch(statement, organization_id=after[0], unit_id=after[1], limit=limit)
+            page |= {(row[0], row[1]) for row in rows}
+        return sorted(page)[:limit]

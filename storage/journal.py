@@ -79,9 +79,13 @@ class JournalTable:
         """Remove entries by (organization, seq)."""
         await self._connection.execute_many(SQL["delete_event"], keys)
 
-    async def move_count(self, organization_id: str, batch_id: int, before: str, after: str) -> None:
-        """One entry of a batch changes its outcome from `before` to `after`."""
-        moved = dict.fromkeys(_COUNTED.values(), 0)
-        moved[_COUNTED[before]] -= 1
-        moved[_COUNTED[after]] += 1
-        await self._connection.execute(SQL["move_count"], organization_id=organization_id, batch_id=batch_id, **moved)
+    async def move_count(self, batch_id: int, before: tuple[str, str], after: tuple[str, str]) -> None:
+        """One entry of a batch changes from `before` to `after`, each an (organization, outcome)."""
+        await self._connection.execute(SQL["copy_batch"], organization_id=after[0], batch_id=batch_id)
+        for (organization_id, outcome), change in ((before, -1), (after, 1)):
+            moved = dict.fromkeys(_COUNTED.values(), 0) | {_COUNTED[outcome]: change}
+            await self._connection.execute(SQL["move_count"], organization_id=organization_id, batch_id=batch_id, **moved)
+
+    async def adopt_delivery(self, delivery_id: int, batch_id: int, answer: str) -> None:
+        """A delivery's body turned out to be a batch after all."""
+        await self._connection.execute(SQL["adopt_delivery"], delivery_id=delivery_id, batch_id=batch_id, answer=answer)

@@ -24,6 +24,11 @@ class QuarantineTable:
         row = await self._connection.fetch_one(SQL["find_quarantine"], quarantine_id=quarantine_id)
         return QuarantineRecord(*row) if row else None
 
+    async def take(self, quarantine_id: int) -> QuarantineRecord | None:
+        """One entry, locked until the transaction ends."""
+        row = await self._connection.fetch_one(SQL["take_quarantine"], quarantine_id=quarantine_id)
+        return QuarantineRecord(*row) if row else None
+
     async def list_entries(
         self, before: int, limit: int, organization_id: str | None, **filters: object
     ) -> list[QuarantineRecord]:

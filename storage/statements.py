@@ -195,9 +195,14 @@ def _statement(section: str, source: str) -> Statement:
             if only is None:
                 raise ValueError(f"{source}: {name[1]} has lines for {section_only[1]}, which is no engine")
         elif optional := _OPTIONAL.fullmatch(line):
+            if not optional[1]:
+                raise ValueError(f"{source}: {name[1]} has an optional line without SQL")
             lines.append((optional[1], optional[2], only))
         elif line.strip():
             lines.append((line.rstrip(), None, only))
+    for dialect in DIALECTS:
+        if not any(line[2] in {None, dialect} for line in lines):
+            raise ValueError(f"{source}: {name[1]} has no SQL for {dialect}")
     return Statement(name[1], " ".join(doc), lines)
 
 

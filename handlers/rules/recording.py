@@ -45,6 +45,7 @@ class Recording:
         self.deliveries: list[DeliveryRecord] = []
         self.events: list[EventRecord] = []
         self.quarantine: list[QuarantineRecord] = []
+        self.adopted: list[tuple[int, int, str]] = []
 
     def knows(self, batch: Batch) -> bool:
         """Whether this very envelope is kept already, so that its entries add nothing."""
@@ -62,9 +63,12 @@ class Recording:
             raise InvalidInputError("more entries than one transaction can record")
         return self._last_id
 
-    def judge(self, intake: Intake, known: set[FactId]) -> Answer:
-        """Record one delivery and tell its answer. `known` are the facts there are already; new ones are added to it."""
-        delivery_id = self.new_id()
+    def judge(self, intake: Intake, known: set[FactId], adopted_id: int | None = None) -> Answer:
+        """Record one delivery and tell its answer. `known` are the facts there are already; new ones are added to it.
+
+        `adopted_id` is a delivery that is kept already, and whose body was no batch before.
+        """
+        delivery_id = adopted_id or self.new_id()
         batch = intake.batch
         if batch is None:
             quarantine_id = self._quarantine_body(intake, delivery_id)
@@ -88,7 +92,10 @@ class Recording:
         self._batch_of.setdefault(batch.batch_key, batch_id)
         self._contents.add(batch.content_key)
         organizations = {entry.organization_id for entry in batch.entries}
-        self._record_delivery(intake, delivery_id, batch_id, message, organizations)
+        if adopted_id:
+            self.adopted.append((adopted_id, batch_id, message))
+        else:
+            self._record_delivery(intake, delivery_id, batch_id, message, organizations)
         return Answer(
             message,
             batch.event_batch_id,

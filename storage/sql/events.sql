@@ -77,14 +77,20 @@ FROM deliveries
 WHERE batch_id in_ints(:batch_ids)
 ORDER BY batch_id, delivery_id
 
--- name: find_body
--- The body of a delivery as received.
-SELECT body FROM deliveries WHERE delivery_id = :delivery_id
-
 -- name: drop_bodies
 -- Forget the bodies of deliveries received before a time; what they brought stays.
 UPDATE deliveries SET body = NULL WHERE received_at_us < :before_us AND body IS NOT NULL
 
--- name: last_deliveries
--- When each subscription last heard from Datahub.
-SELECT subscription, max(received_at_us) FROM deliveries WHERE source <> 'replay' GROUP BY subscription
+-- name: last_delivery
+-- When a subscription last heard from Datahub.
+SELECT received_at_us
+FROM deliveries
+WHERE subscription = :subscription AND source <> 'replay'
+ORDER BY delivery_id DESC
+LIMIT 1
+
+-- name: find_delivery
+-- A delivery with all that is kept of it.
+SELECT organization_id, delivery_id, batch_id, received_at_us, subscription, source, remote, headers, answer, body_bytes, body
+FROM deliveries
+WHERE delivery_id = :delivery_id

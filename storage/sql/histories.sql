@@ -82,10 +82,29 @@ ON CONFLICT (organization_id, unit_id, event_key) DO UPDATE SET flags = excluded
 -- A fact that has no flag any more.
 DELETE FROM fact_flags WHERE organization_id = :organization_id AND unit_id = :unit_id AND event_key = :event_key
 
--- name: units_after
--- Units in order, from after a given one.
+-- name: states_of
+-- The rows of units as they are stored.
+SELECT organization_id, unit_id, state
+FROM units
+WHERE (organization_id, unit_id) in_pairs(:organization_ids, :unit_ids)
+
+-- name: delete_unit
+-- A unit of which nothing is recorded.
+DELETE FROM units WHERE organization_id = :organization_id AND unit_id = :unit_id
+
+-- name: stored_units_after
+-- Units that have derived state, in order, from after a given one.
 SELECT organization_id, unit_id
 FROM units
 WHERE (organization_id, unit_id) > (:organization_id, :unit_id)
+ORDER BY organization_id, unit_id
+LIMIT :limit
+
+-- name: recorded_units_after
+-- Units of which something is recorded, in order, from after a given one.
+SELECT organization_id, unit_id
+FROM events
+WHERE (organization_id, unit_id) > (:organization_id, :unit_id) AND event_key IS NOT NULL
+GROUP BY organization_id, unit_id
 ORDER BY organization_id, unit_id
 LIMIT :limit

@@ -60,3 +60,18 @@ UPDATE batches
 SET applied = applied + :applied, duplicates = duplicates + :duplicates,
     quarantined = quarantined + :quarantined, ignored = ignored + :ignored
 WHERE organization_id = :organization_id AND batch_id = :batch_id
+
+-- name: copy_batch
+-- Make sure that a batch has a row for an organization that one of its entries turned out to name.
+INSERT INTO batches (organization_id, batch_id, content_key, batch_key, event_batch_id, event_subscription_id, event_batch_time_us,
+                     source, subscription, applied, duplicates, quarantined, ignored)
+SELECT :organization_id, batch_id, content_key, batch_key, event_batch_id, event_subscription_id, event_batch_time_us,
+       source, subscription, 0, 0, 0, 0
+FROM batches
+WHERE batch_id = :batch_id
+LIMIT 1
+ON CONFLICT (organization_id, batch_id) DO NOTHING
+
+-- name: adopt_delivery
+-- A delivery whose body turned out to be a batch after all.
+UPDATE deliveries SET batch_id = :batch_id, answer = :answer WHERE delivery_id = :delivery_id

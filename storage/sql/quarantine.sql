@@ -12,6 +12,14 @@ SELECT organization_id, quarantine_id, state, kind, path, message, received_at_u
 FROM quarantine
 WHERE quarantine_id = :quarantine_id
 
+-- name: take_quarantine
+-- One entry, locked until the transaction ends.
+SELECT organization_id, quarantine_id, state, kind, path, message, received_at_us, delivery_id, batch_id, entry, event_seq,
+       subscription, bound, raw
+FROM quarantine
+WHERE quarantine_id = :quarantine_id
+for_update
+
 -- name: list_quarantine
 -- Entries, newest first. What names no organization, or was refused by a binding, is not for one organization's eyes.
 SELECT organization_id, quarantine_id, state, kind, path, message, received_at_us, delivery_id, batch_id, entry, event_seq,

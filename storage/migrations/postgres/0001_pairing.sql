@@ -42,6 +42,8 @@ CREATE TABLE deliveries (
 );
 CREATE UNIQUE INDEX deliveries_id ON deliveries (delivery_id);
 CREATE INDEX deliveries_batch ON deliveries (batch_id, delivery_id);
+CREATE INDEX deliveries_subscription ON deliveries (subscription, delivery_id);
+CREATE INDEX deliveries_bodies ON deliveries (received_at_us) WHERE body IS NOT NULL;
 
 CREATE TABLE events (
   organization_id TEXT COLLATE "C" NOT NULL,

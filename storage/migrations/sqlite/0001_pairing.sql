@@ -41,6 +41,8 @@ CREATE TABLE deliveries (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX deliveries_id ON deliveries (delivery_id);
 CREATE INDEX deliveries_batch ON deliveries (batch_id, delivery_id);
+CREATE INDEX deliveries_subscription ON deliveries (subscription, delivery_id);
+CREATE INDEX deliveries_bodies ON deliveries (received_at_us) WHERE body IS NOT NULL;
 
 CREATE TABLE events (
   organization_id TEXT NOT NULL,

@@ -1,0 +1,45 @@
+"""What holds of an assignment: what syncs said, else what pairings imply, else the default."""
+
+from typing import Any
+
+from msgspec import UNSET
+
+from schemas.assets import AssetStatus, EffectiveAssignment, EquipmentStatus, Explicit
+from schemas.readings import Reading
+
+_DEFAULT = EffectiveAssignment()
+_IMPLIED = EffectiveAssignment(equipment_status="EQUIPPED", expected_from_sync=True)
+_NOTHING = Explicit()
+
+
+def effective(
+    explicit: Explicit | None, status: AssetStatus, *, implied: bool, newest: Reading | None = None
+) -> EffectiveAssignment:
+    """The assignment's values on an asset of that status. `implied`: a pairing open now implies the meter.
+
+    No meter is active on an asset that isn't: so its deactivation turns all meters off, and its reactivation brings back
+    just those that it turned off. `newest` is the newest reading of either status: where it says NOT_EQUIPPED, only an
+    `equipmentStatus` that a sync set after it says otherwise.
+    """
+    base = _IMPLIED if implied else _DEFAULT
+    fields = (explicit or _NOTHING).fields
+    return EffectiveAssignment(
+        is_active=status == "ACTIVE" and _or(fields.is_active, base.is_active),
+        is_applicable=_or(fields.is_applicable, base.is_applicable),
+        equipment_status=_equipment(explicit, _or(fields.equipment_status, base.equipment_status), newest),
+        initial_reading=_or(fields.initial_reading, None),
+        installed_at_us=_or(fields.installed_at_us, None),
+        expected_from_sync=_or(fields.expected_from_sync, base.expected_from_sync),
+        validation_thresholds=_or(fields.validation_thresholds, None),
+    )
+
+
+def _or(value: Any, otherwise: Any) -> Any:  # noqa: ANN401 - any field, and its own type again
+    return otherwise if value is UNSET else value
+
+
+def _equipment(explicit: Explicit | None, said: EquipmentStatus, newest: Reading | None) -> EquipmentStatus:
+    if newest is None or newest.status != "NOT_EQUIPPED":
+        return said
+    set_after = explicit is not None and explicit.equipment_seq is not None and explicit.equipment_seq > newest.seq
+    return said if set_after else "NOT_EQUIPPED"
