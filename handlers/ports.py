@@ -232,6 +232,10 @@ class Rejected(Protocol):
 
     async def remove(self, rejected_ids: Sequence[int]) -> None: ...
 
+    async def drop_before(self, before_us: int) -> None:
+        """Forget deliveries received before a time."""
+        ...
+
 
 class Clients(Protocol):
     """API clients and their tokens, which are kept by their SHA-256 in hex."""

@@ -28,3 +28,7 @@ class RejectedTable:
     async def remove(self, rejected_ids: Sequence[int]) -> None:
         """Take deliveries out of the ring."""
         await self._connection.execute_many(SQL["delete_rejected"], [(rejected_id,) for rejected_id in rejected_ids])
+
+    async def drop_before(self, before_us: int) -> None:
+        """Forget deliveries received before a time."""
+        await self._connection.execute(SQL["drop_rejected_before"], before_us=before_us)

@@ -29,3 +29,7 @@ LIMIT :limit
 -- name: delete_rejected
 -- A held delivery that has been taken in after all.
 DELETE FROM rejected WHERE rejected_id = :rejected_id
+
+-- name: drop_rejected_before
+-- Held deliveries that nobody came back for.
+DELETE FROM rejected WHERE received_at_us < :before_us

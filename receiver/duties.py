@@ -1,0 +1,84 @@
+"""What the service does by itself from time to time: retention, silence alarms, gauges."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from handlers.ports import Store, Transaction
+from receiver.metrics import Metrics
+from receiver.settings import Settings
+from schemas.errors import StoreUnavailableError
+
+log = structlog.get_logger()
+
+EVERY_S = 60
+SECOND_US = 1_000_000
+DAY_US = 86_400 * SECOND_US
+
+
+class Duties:
+    """Runs once a minute until stopped. `clock` is in microseconds."""
+
+    def __init__(self, store: Store, settings: Settings, metrics: Metrics, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._settings = settings
+        self._metrics = metrics
+        self._clock = clock
+        self._started_us = clock()
+        self._silent: set[str] = set()
+
+    async def run(self) -> None:
+        """Until cancelled; a store that is away for a while is not the end of it."""
+        while True:
+            try:
+                await self.once()
+            except StoreUnavailableError as error:
+                log.warning("duties.postponed", error=error.message)
+            await asyncio.sleep(EVERY_S)
+
+    async def once(self) -> None:
+        """Everything that is due, once."""
+        await self._retain()
+        await self.refresh_gauges()
+
+    async def refresh_gauges(self) -> None:
+        """Read what only the store knows, and raise the alarm for a subscription that has gone silent."""
+        names = list(self._settings.subscriptions)
+
+        async def work(tx: Transaction) -> tuple[tuple[int, int | None], dict[str, int | None]]:
+            return await tx.quarantine.waiting(), {name: await tx.events.last_delivery(name) for name in names}
+
+        (waiting, oldest_us), last = await self._store.read(work)
+        now_us = self._clock()
+        self._metrics.quarantine_waiting.set(waiting)
+        self._metrics.quarantine_oldest_seconds.set(0 if oldest_us is None else (now_us - oldest_us) / SECOND_US)
+        for name, last_us in last.items():
+            if last_us is not None:
+                self._metrics.last_delivery_seconds.labels(name).set((now_us - last_us) / SECOND_US)
+            self._watch(name, now_us - (last_us or self._started_us))
+
+    def _watch(self, name: str, silence_us: int) -> None:
+        """One line when a subscription falls silent, one when it is heard again; before its first delivery, silent since the start."""
+        bound_s = self._settings.subscriptions[name].silent_after_s
+        silent = bound_s is not None and silence_us > bound_s * SECOND_US
+        if silent and name not in self._silent:
+            self._silent.add(name)
+            log.error("subscription.silent", alert=True, subscription=name, silent_s=silence_us // SECOND_US, after_s=bound_s)
+        elif not silent and name in self._silent:
+            self._silent.discard(name)
+            log.info("subscription.heard_again", subscription=name)
+
+    async def _retain(self) -> None:
+        retention, now_us = self._settings.retention, self._clock()
+
+        async def work(tx: Transaction) -> int:
+            await tx.clients.drop_idle_tokens(now_us - self._settings.token_idle_s * SECOND_US)
+            if retention.rejected_days is not None:
+                await tx.rejected.drop_before(now_us - retention.rejected_days * DAY_US)
+            if retention.raw_bodies_days is None:
+                return 0
+            return await tx.events.drop_bodies(now_us - retention.raw_bodies_days * DAY_US)
+
+        if dropped := await self._store.write(work):
+            log.info("bodies.dropped", deliveries=dropped, days=retention.raw_bodies_days)

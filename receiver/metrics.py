@@ -1,0 +1,45 @@
+"""What the service counts and measures, in the names of Prometheus."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+class Metrics:
+    """The metrics of one service; each has a registry of its own, so that several can live in one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.deliveries = Counter(
+            "drawbar_deliveries", "Deliveries by how they were answered.", ["subscription", "answer"], registry=self.registry
+        )
+        self.events = Counter("drawbar_events", "Events by what became of them.", ["outcome"], registry=self.registry)
+        self.signature_failures = Counter(
+            "drawbar_signature_failures",
+            "Deliveries refused, by subscription and reason.",
+            ["subscription", "reason"],
+            registry=self.registry,
+        )
+        self.commit_seconds = Histogram(
+            "drawbar_commit_seconds", "From a group's first statement to its commit.", buckets=_SECONDS, registry=self.registry
+        )
+        self.group_deliveries = Histogram(
+            "drawbar_group_deliveries", "Deliveries in one transaction.", buckets=_SIZES, registry=self.registry
+        )
+        self.queue_deliveries = Gauge("drawbar_queue_deliveries", "Deliveries that wait for the writer.", registry=self.registry)
+        self.queue_bytes = Gauge("drawbar_queue_bytes", "Bytes of the bodies that wait for the writer.", registry=self.registry)
+        self.quarantine_waiting = Gauge("drawbar_quarantine_waiting", "Quarantine entries that wait.", registry=self.registry)
+        self.quarantine_oldest_seconds = Gauge(
+            "drawbar_quarantine_oldest_seconds", "Age of the oldest quarantine entry that waits.", registry=self.registry
+        )
+        self.last_delivery_seconds = Gauge(
+            "drawbar_last_delivery_seconds",
+            "Seconds since a subscription's last delivery; absent before the first.",
+            ["subscription"],
+            registry=self.registry,
+        )
+
+    def render(self) -> bytes:
+        """All metrics in the text format of Prometheus."""
+        return generate_latest(self.registry)
