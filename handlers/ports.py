@@ -53,6 +53,10 @@ class Journal(Protocol):
         """The last thing that a recording transaction does before it appends changes: its place among all others."""
         ...
 
+    async def touch(self) -> None:
+        """A write that changes nothing: StoreUnavailableError if the store can't be written."""
+        ...
+
     async def batches_of(self, event_batch_ids: Sequence[str]) -> list[BatchRecord]:
         """The stored batches with one of these eventBatchIds."""
         ...

@@ -14,6 +14,12 @@ class Metrics:
         self.deliveries = Counter(
             "drawbar_deliveries", "Deliveries by how they were answered.", ["subscription", "answer"], registry=self.registry
         )
+        self.batches = Counter(
+            "drawbar_batches_repeated",
+            "Batches whose eventBatchId was known: the same again (duplicate), or with other events (conflict).",
+            ["subscription", "message"],
+            registry=self.registry,
+        )
         self.events = Counter("drawbar_events", "Events by what became of them.", ["outcome"], registry=self.registry)
         self.signature_failures = Counter(
             "drawbar_signature_failures",

@@ -35,6 +35,10 @@ class JournalTable:
         )
         return stamp
 
+    async def touch(self) -> None:
+        """Write what is there again: whether the store can be written at all."""
+        await self._connection.execute(SQL["touch"])
+
     async def batches_of(self, event_batch_ids: Sequence[str]) -> list[BatchRecord]:
         """The stored batches with one of these eventBatchIds."""
         rows = await self._connection.fetch(SQL["batches_of"], event_batch_ids=list(event_batch_ids))

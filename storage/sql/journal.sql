@@ -75,3 +75,7 @@ ON CONFLICT (organization_id, batch_id) DO NOTHING
 -- name: adopt_delivery
 -- A delivery whose body turned out to be a batch after all.
 UPDATE deliveries SET batch_id = :batch_id, answer = :answer WHERE delivery_id = :delivery_id
+
+-- name: touch
+-- A write that changes nothing.
+UPDATE counters SET value = value WHERE name = 'position'

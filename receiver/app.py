@@ -1,0 +1,64 @@
+"""The application: every route, and what begins and ends with the service."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import structlog
+from starlette.applications import Starlette
+
+from handlers.clients import ensure_operator
+from receiver.api import api_routes
+from receiver.api.problems import exception_handlers
+from receiver.duties import Duties
+from receiver.health import Health
+from receiver.metrics import Metrics
+from receiver.middleware import RequestContext
+from receiver.services import Services
+from receiver.settings import Settings
+from receiver.stopping import stop_event
+from receiver.webhook import Webhook
+from receiver.wiring import now_us, open_database, open_store
+from receiver.writer import Writer
+
+log = structlog.get_logger()
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The ASGI application; must be called, and run, on one event loop. Nothing is opened before its lifespan begins.
+
+    The lifespan brings the database to the current schema, and takes care at its end that what was taken is committed.
+    """
+    engine = open_database(settings)
+    store = open_store(engine)
+    services = Services(store, settings, now_us, stop_event())
+    metrics = Metrics()
+    writer = Writer(store, settings.limits, metrics, now_us, services.changed.notify)
+    duties = Duties(store, settings, metrics, now_us)
+    health = Health(settings, store, writer, duties, metrics, engine.pending_migrations)
+    webhook = Webhook(settings, writer, metrics, now_us)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        for name in await engine.migrate():
+            log.info("migration.applied", name=name)
+        if settings.operator_secret:
+            await ensure_operator(store, settings.operator_secret.reveal(), now_us())
+        writer.start()
+        routine = asyncio.create_task(duties.run(), name="duties")
+        try:
+            yield
+        finally:
+            await writer.stop()
+            routine.cancel()
+            await asyncio.gather(routine, return_exceptions=True)
+            await engine.close()
+
+    app = Starlette(
+        routes=[*webhook.routes(), *health.routes(), *api_routes()],
+        exception_handlers=exception_handlers(),
+        lifespan=lifespan,
+    )
+    app.state.services = services
+    app.add_middleware(RequestContext)
+    return app
