@@ -1,0 +1,152 @@
+"""Decoding a sync: the body by itself, then each asset by itself, so that a fault in one leaves its siblings alone."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from schemas.asset_sync import ASSETS_MAX, AssetEntry, AssetFailure, Code, CurrentReading, HistoricalReading
+from schemas.decimals import decode_hook, decoder
+from schemas.errors import InvalidInputError, Problem, at
+from schemas.events import DECODE_ERRORS, _lone_surrogates_as_bytes, fault
+from schemas.readings import NO_THRESHOLDS, JsonObject, Thresholds
+from schemas.wire import microseconds
+
+ID_REQUIRED = "externalAssetId is required"
+
+
+class DecodedSync(Struct, frozen=True):
+    """A sync whose body is sound. Each entry is an asset, or says why it isn't one. `body_hash` is SHA-256 in hex."""
+
+    sync_batch_id: str | None
+    body_hash: str
+    entries: tuple[AssetEntry | AssetFailure, ...]
+
+
+class _Body(Struct, frozen=True, rename="camel"):
+    sync_batch_id: Code | None = None
+    assets: Raw = Raw(b"null")
+
+
+class _Identity(Struct, frozen=True, rename="camel"):
+    external_asset_id: Any = None
+
+
+_decode_body = decoder(_Body).decode
+_decode_assets = decoder(list[Raw]).decode
+_decode_entry = decoder(AssetEntry).decode
+_decode_identity = decoder(_Identity).decode
+
+
+def decode_sync(body: bytes) -> DecodedSync:
+    """The assets of a request body.
+
+    Raises InvalidInputError where the body itself is at fault: no JSON, no object, `assets` missing, empty or longer than
+    `ASSETS_MAX`, or with an entry that is no object. Any other fault is that entry's own.
+    """
+    sync, assets = _body(body)
+    entries = tuple(_entry(raw, f"$.assets[{index}]") for index, raw in enumerate(assets))
+    return DecodedSync(sync.sync_batch_id or None, hashlib.sha256(body).hexdigest(), entries)
+
+
+def _body(body: bytes) -> tuple[_Body, list[Raw]]:
+    try:
+        body.decode()
+        try:
+            sync = _decode_body(body)
+        except msgspec.DecodeError:
+            sync = _decode_body(_lone_surrogates_as_bytes(body))
+    except DECODE_ERRORS as error:
+        raise fault(error, "$") from error
+    try:
+        assets = _decode_assets(sync.assets)
+    except msgspec.DecodeError as error:
+        raise _refused("assets array is required", "Expected `array`") from error
+    if not assets:
+        raise _refused("assets array cannot be empty", "Expected `array` of length >= 1")
+    if len(assets) > ASSETS_MAX:
+        raise _refused(
+            f"assets array has {len(assets)} assets: at most {ASSETS_MAX} are taken in one request",
+            f"Expected `array` of length <= {ASSETS_MAX}",
+        )
+    strays = [index for index, raw in enumerate(assets) if not bytes(raw).startswith(b"{")]
+    if strays:
+        problems = tuple(Problem(f"$.assets[{index}]", "Expected `object`") for index in strays)
+        raise InvalidInputError(f"each entry of assets must be an object - at {problems[0].path}", problems)
+    return sync, assets
+
+
+def _refused(message: str, problem: str) -> InvalidInputError:
+    return InvalidInputError(message, (Problem("$.assets", problem),))
+
+
+def _entry(raw: Raw, path: str) -> AssetEntry | AssetFailure:
+    try:
+        entry = _decode_entry(raw)
+        _check(entry)
+    except DECODE_ERRORS as error:
+        return _failure(_identity(raw), fault(error, path).message)
+    return entry if entry.external_asset_id.strip() else AssetFailure(None, ID_REQUIRED)
+
+
+def _failure(identity: object, message: str) -> AssetFailure:
+    """Why an entry didn't decode; without an id the documented message comes before any other."""
+    if isinstance(identity, str) and identity.strip():
+        return AssetFailure(identity, message)
+    return AssetFailure(None, ID_REQUIRED if identity is None or isinstance(identity, str) else message)
+
+
+def _identity(raw: Raw) -> object:
+    """What stands as externalAssetId in an entry that doesn't decode; False where even that can't be read."""
+    try:
+        return _decode_identity(raw).external_asset_id
+    except DECODE_ERRORS:
+        return False
+
+
+def _check(entry: AssetEntry) -> None:
+    """What the types can't say. Raises InvalidInputError with the path in the entry."""
+    for place, reading in _readings(entry):
+        if reading.value is None and reading.status != "NOT_EQUIPPED":
+            raise at(place, "Object missing required field `value`")
+        _check_time(reading.recorded_at, f"{place}.recordedAt")
+    for index, meter in enumerate(entry.meters or ()):
+        place = f"$.meters[{index}]"
+        _check_time(meter.installed_at, f"{place}.installedAt")
+        if isinstance(meter.validation_thresholds, dict):
+            thresholds_of(meter.validation_thresholds, f"{place}.validationThresholds")
+
+
+def _readings(entry: AssetEntry) -> Iterator[tuple[str, CurrentReading | HistoricalReading]]:
+    for index, meter in enumerate(entry.meters or ()):
+        if meter.current_reading is not None:
+            yield f"$.meters[{index}].currentReading", meter.current_reading
+    for index, reading in enumerate(entry.meter_readings or ()):
+        yield f"$.meterReadings[{index}]", reading
+
+
+def _check_time(time: object, path: str) -> None:
+    """Times whose offset takes them out of the years that can be shown in UTC."""
+    if isinstance(time, datetime) and not 1 < time.year < 9999:  # noqa: PLR2004 - the first and last year of a datetime
+        try:
+            microseconds(time)
+        except InvalidInputError as error:
+            raise at(path, error.message) from error
+
+
+def thresholds_of(given: JsonObject, path: str = "$.validationThresholds") -> Thresholds:
+    """The bounds that are known among those given. Raises InvalidInputError that names the one that is no bound, under `path`."""
+    if not given:
+        return NO_THRESHOLDS
+    try:
+        bounds = msgspec.convert(given, Thresholds, dec_hook=decode_hook)
+    except msgspec.ValidationError as error:
+        raise fault(error, path) from error
+    if bounds.max_delta_per_day is not None and bounds.max_delta_per_day < 0:
+        raise at(f"{path}.maxDeltaPerDay", "Expected `number` >= 0")
+    if bounds.min is not None and bounds.max is not None and bounds.min > bounds.max:
+        raise at(f"{path}.min", "Expected `number` <= max")
+    return bounds
