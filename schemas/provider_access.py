@@ -117,4 +117,5 @@ class Limits(Part, frozen=True):
     requests: Rates = Rates()
     connect_timeout_s: Seconds = 10.0
     read_timeout_s: Seconds = 60.0
+    answer_timeout_s: Seconds = 600.0
     response_bytes_max: Count = 64 * 2**20

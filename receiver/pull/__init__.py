@@ -1,0 +1,1 @@
+"""Data that is fetched: providers' APIs, and the Datahub Feed."""

@@ -1,0 +1,81 @@
+"""What an HTTP answer means for a pull: usable, worth another try, or wrong for good."""
+
+import math
+from collections.abc import Callable
+from datetime import UTC
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Literal
+from xml.parsers.expat import ExpatError
+
+import httpx2
+import msgspec
+import xmltodict
+
+from receiver.pull.errors import CredentialsError, ProviderError, TransientError
+from receiver.pull.expressions import Document
+from schemas.wire import microseconds
+
+_TOO_MANY = 429
+_SERVER_ERROR = 500
+_REDIRECT = range(300, 400)
+_SHOWN_BODY_MAX = 200
+_document = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def check_status(response: httpx2.Response, shown: Callable[[str], str], now_us: int, body: str = "") -> None:
+    """Return for 200 to 299.
+
+    Raises TransientError for 429 and 5xx with the wait asked for, CredentialsError for 401 and 403, else ProviderError.
+    `shown` takes secrets out of the message.
+    """
+    if response.is_success:
+        return
+    text = " ".join(body[: _SHOWN_BODY_MAX * 2].split())[:_SHOWN_BODY_MAX]
+    message = shown(f"{response.request.method} {response.request.url} answered {response.status_code} {text}".rstrip())
+    if response.status_code == _TOO_MANY or response.status_code >= _SERVER_ERROR:
+        raise TransientError(message, retry_after_s(response.headers, now_us))
+    if response.status_code in (401, 403):
+        raise CredentialsError(message)
+    if response.status_code in _REDIRECT:
+        raise ProviderError(f"{message}: redirects are not followed")
+    raise ProviderError(message)
+
+
+def retry_after_s(headers: httpx2.Headers, now_us: int) -> float | None:
+    """The wait in a Retry-After header, as seconds or as a date (RFC 9110, section 10.2.3); None without a readable one.
+
+    A date counts by the provider's clock as well as by ours, and the longer of the two waits is kept.
+    """
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    at_us = _date_us(value)
+    if at_us is None:
+        return None
+    theirs_us = _date_us(headers.get("date", ""))
+    return max(0, at_us - now_us, 0 if theirs_us is None else at_us - theirs_us) / 1e6
+
+
+def _date_us(value: str) -> int | None:
+    try:
+        at = parsedate_to_datetime(value)
+        return microseconds(at if at.tzinfo is not None else at.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        return None
+
+
+def whole_seconds(seconds: float) -> int:
+    """Seconds for a message, rounded up."""
+    return math.ceil(seconds)
+
+
+def decode_document(body: bytes, format_: Literal["json", "xml"]) -> Document:
+    """The document of a body: JSON with exact numbers, or XML as xmltodict reads it. Raises ProviderError if it is none."""
+    try:
+        if format_ == "json":
+            return _document.decode(body)
+        document: Document = xmltodict.parse(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, ExpatError, ValueError, RecursionError) as error:
+        raise ProviderError(f"the answer is no {format_.upper()}: {error}") from error
+    return document

@@ -1,0 +1,123 @@
+"""A look at a provider that writes nothing: one page of each stream, and what the definition makes of it."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import aclosing
+
+from msgspec import Struct, to_builtins
+
+from receiver.pull.client import ProviderClient, now_us
+from receiver.pull.errors import ProviderError
+from receiver.pull.mapping import NO_PARENT, Mapped, Mapper, ParentValues, Quarantined, parent_values
+from receiver.pull.pages import Page
+from receiver.pull.plan import stream_order
+from receiver.pull.requests import StreamRequests
+from schemas.errors import InvalidInputError
+from schemas.providers import Definition, EntityName
+
+
+class FailingField(Struct, frozen=True):
+    """A standard field that some records of the page don't fill as they must, with the first reason."""
+
+    field: str
+    records: int
+    reason: str
+
+
+class StreamCheck(Struct, frozen=True):
+    """What one page of a stream gave. `example` is the first record that could be mapped, in the standard form.
+
+    `mapped` are the standard fields that at least one record filled, `unmapped` the provider's own fields that nothing uses.
+    """
+
+    stream: str
+    entity: EntityName
+    url: str = ""
+    records: int = 0
+    usable: int = 0
+    mapped: tuple[str, ...] = ()
+    unmapped: tuple[str, ...] = ()
+    failing: tuple[FailingField, ...] = ()
+    example: object = None
+    error: str | None = None
+
+
+async def check_streams(definition: Definition, client: ProviderClient, clock: Callable[[], int] = now_us) -> list[StreamCheck]:
+    """Fetch and map one page of every stream; a child stream for one record of its parent, usage for its latest span.
+
+    What goes wrong with a stream stands in its `error`; nothing is raised for it.
+    """
+    checks = []
+    pages: dict[str, Page] = {}
+    for name in stream_order(definition):
+        try:
+            values = _parent(definition, name, pages, client)
+            page = await _page(definition, name, client, values, clock())
+        except (ProviderError, InvalidInputError) as error:
+            failed = [
+                StreamCheck(each, definition.streams[each].entity, error=error.message)
+                for each in _with_derived(definition, name)
+            ]
+            checks += failed
+            continue
+        if page is not None:
+            pages[name] = page
+        for each in _with_derived(definition, name):
+            mapper = Mapper(definition, definition.streams[each], client.redactor)
+            checks.append(_look(each, definition.streams[each].entity, mapper, page, values))
+    return checks
+
+
+def _with_derived(definition: Definition, name: str) -> list[str]:
+    return [*(derived for derived, stream in definition.streams.items() if stream.derive_from == name), name]
+
+
+def _parent(definition: Definition, name: str, pages: dict[str, Page], client: ProviderClient) -> ParentValues:
+    """The values of the first record of the parent's page that a child can be asked for."""
+    parent = definition.streams[name].parent
+    if parent is None:
+        return NO_PARENT
+    mapper = Mapper(definition, definition.streams[parent.stream], client.redactor)
+    for raw in pages[parent.stream].records if parent.stream in pages else ():
+        result = mapper.map(raw)
+        if isinstance(result, Mapped):
+            return parent_values(definition.streams[name], result.key, raw)
+    raise ProviderError(f"its parent {parent.stream} gave no usable record to ask for")
+
+
+async def _page(definition: Definition, name: str, client: ProviderClient, values: ParentValues, now: int) -> Page | None:
+    requests = StreamRequests(definition, definition.streams[name], client, {}, now)
+    chunks = list(requests.chunks(values.scope))
+    if not chunks:
+        raise ProviderError("its date range is empty: nothing is complete yet")
+    walk = requests.walk(values, chunks[-1])
+    async with aclosing(walk.pages()) as pages:
+        return await anext(pages, None)
+
+
+def _look(name: str, entity: EntityName, mapper: Mapper, page: Page | None, values: ParentValues) -> StreamCheck:
+    if page is None:
+        return StreamCheck(name, entity)
+    results = [mapper.map(raw, values) for raw in page.records]
+    usable = [result.record for result in results if isinstance(result, Mapped)]
+    filled: dict[str, None] = {}
+    for record in usable:
+        filled |= {key: None for key, value in to_builtins(record).items() if value not in (None, {}) and key != "entity"}
+    unmapped = dict.fromkeys(key for raw in page.records for key in mapper.unmapped(raw))
+    reasons: dict[str, str] = {}
+    failing: Counter[str] = Counter()
+    for result in results:
+        if isinstance(result, Quarantined):
+            failing.update({problem.path for problem in result.problems})
+            reasons = {problem.path: problem.message for problem in result.problems} | reasons
+    return StreamCheck(
+        name,
+        entity,
+        page.url,
+        len(results),
+        len(usable),
+        tuple(filled),
+        tuple(unmapped),
+        tuple(FailingField(path, count, reasons[path]) for path, count in failing.most_common()),
+        to_builtins(usable[0]) if usable else None,
+    )

@@ -1,0 +1,185 @@
+"""One provider's HTTP: credentials, retries, caps, and nothing followed that leads elsewhere."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+import httpx2
+import stamina
+from msgspec import Struct
+
+from receiver.pull.answers import check_status, decode_document, whole_seconds
+from receiver.pull.auth import TokenAuth, TokenSource, build_auth
+from receiver.pull.definition import environment_of
+from receiver.pull.errors import ProviderError, RescheduleError, TransientError
+from receiver.pull.expressions import Document
+from receiver.pull.limits import RateCap
+from receiver.pull.redaction import RedactedLog, Redactor, clean_library_logs
+from receiver.pull.secrets import Secrets
+from schemas.provider_access import EnvironmentName, Rates
+from schemas.providers import Definition
+
+_NO_CONTENT = 204
+_NOT_FOUND = 404
+_SECOND_US = 1_000_000
+# As much of a refusal as is read for its message.
+_REFUSAL_BYTES_MAX = 4096
+
+
+def now_us() -> int:
+    """The time, in microseconds since the epoch."""
+    return time.time_ns() // 1_000
+
+
+class Answer(Struct, frozen=True):
+    """A usable answer; `document` is None where it had no content. `links` holds the addresses of its Link header by relation.
+
+    `url` is for people, without secrets; `address` is what relative links start from, without a query.
+    """
+
+    url: str
+    address: str
+    document: Document
+    headers: Mapping[str, str]
+    links: Mapping[str, str]
+
+
+class ProviderClient:
+    """Asks one environment of one provider. Use it as an async context manager; safe for concurrent requests.
+
+    `get` raises ProviderError and its kinds; every message is without secrets.
+    """
+
+    def __init__(
+        self,
+        definition: Definition,
+        secrets: Secrets,
+        environment: EnvironmentName = "production",
+        clock: Callable[[], int] = now_us,
+    ) -> None:
+        self.base_url, auth = environment_of(definition, environment)
+        self.redactor = Redactor()
+        for value in secrets.values():
+            self.redactor.add(value)
+        self.log = RedactedLog(self.redactor, provider=definition.name, environment=environment)
+        self._definition, self._clock = definition, clock
+        self._reveal = secrets.reveal
+        built = build_auth(auth, self.base_url, secrets, self.redactor, clock)
+        self._tokens = built if isinstance(built, TokenSource) else None
+        limits, retry = definition.limits, definition.retry
+        self._http = httpx2.AsyncClient(
+            auth=TokenAuth(built) if isinstance(built, TokenSource) else built,
+            headers={"Accept": f"application/{definition.format}"}
+            | {name: secrets.reveal(text) for name, text in definition.headers.items()},
+            timeout=httpx2.Timeout(limits.read_timeout_s, connect=limits.connect_timeout_s, pool=None),
+            limits=httpx2.Limits(max_connections=limits.concurrency, max_keepalive_connections=limits.concurrency),
+            follow_redirects=False,
+        )
+        self._slots = asyncio.Semaphore(limits.concurrency)
+        self._cap = self.rate_cap(limits.requests)
+        self._retrying = stamina.AsyncRetryingCaller(
+            attempts=retry.attempts,
+            timeout=None,
+            wait_initial=retry.wait_initial_s,
+            wait_max=retry.wait_s_max,
+            wait_jitter=min(1.0, retry.wait_initial_s),
+        )
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Open the connections, and clean the HTTP library's log lines for as long as they are open."""
+        self._open.enter_context(clean_library_logs(self.redactor))
+        if self._tokens is not None:
+            self._open.push_async_callback(self._tokens.aclose)
+        await self._open.enter_async_context(self._http)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close the connections."""
+        await self._open.aclose()
+
+    def rate_cap(self, rates: Rates) -> RateCap:
+        """A cap of a stream's own, to be passed to `get`."""
+        return RateCap(rates, self._definition.retry.retry_after_s_max, self._clock)
+
+    async def get(
+        self, address: str, parameters: Mapping[str, str] | None = None, cap: RateCap | None = None, *, not_found: bool = False
+    ) -> Answer:
+        """Ask for a path below the base URL, or for an absolute address of the same origin as it is.
+
+        Tries again as the definition says. With `not_found`, 404 is an answer without content.
+        Raises TransientError when all tries failed, RescheduleError for a wait above `retry_after_s_max`.
+        """
+        url = self._address(address)
+        revealed = None if parameters is None else {name: self._reveal(text) for name, text in parameters.items()}
+        return await self._retrying(self._wait, self._once, url, revealed, cap, not_found)
+
+    def _address(self, address: str) -> httpx2.URL:
+        if address.startswith("/") and not address.startswith("//"):
+            return httpx2.URL(self.base_url + address)
+        try:
+            base = httpx2.URL(self.base_url + "/")
+            url = base.join(address)
+        except httpx2.InvalidURL as error:
+            self.redactor.error(error)
+            raise ProviderError(self.redactor.text(f"{address!r} is no address")) from error
+        if (url.scheme, url.host, url.port) != (base.scheme, base.host, base.port) or url.userinfo:
+            raise ProviderError(self.redactor.text(f"{address} leads away from {self.base_url}: not followed"))
+        return url
+
+    def _wait(self, error: Exception) -> bool | float:
+        """Whether stamina tries again, and after how many seconds where the provider said so: those it never shortens."""
+        if not isinstance(error, TransientError):
+            return False
+        return True if error.retry_after_s is None else error.retry_after_s
+
+    async def _once(self, url: httpx2.URL, parameters: Mapping[str, str] | None, cap: RateCap | None, not_found: bool) -> Answer:
+        async with self._slots:
+            for limit in (cap, self._cap):
+                if limit is not None:
+                    await limit.take()
+            try:
+                async with (
+                    asyncio.timeout(self._definition.limits.answer_timeout_s),
+                    self._http.stream("GET", url, params=parameters) as response,
+                ):
+                    return await self._read(response, not_found)
+            except TransientError as error:
+                wait_s = error.retry_after_s
+                if wait_s is not None and wait_s > self._definition.retry.retry_after_s_max:
+                    message = f"{error.message}: it asks for {whole_seconds(wait_s)} seconds of rest"
+                    raise RescheduleError(message, self._clock() + int(wait_s * _SECOND_US)) from error
+                raise
+            except (httpx2.RequestError, TimeoutError) as error:
+                self.redactor.error(error)
+                shown = self.redactor.text(f"GET {url} failed: {type(error).__name__} {error}".rstrip())
+                raise TransientError(shown) from error
+
+    async def _read(self, response: httpx2.Response, not_found: bool) -> Answer:
+        if not response.is_success and not (not_found and response.status_code == _NOT_FOUND):
+            refusal = (await self._body(response, _REFUSAL_BYTES_MAX, cut=True)).decode("utf-8", "replace")
+            check_status(response, self.redactor.text, self._clock(), refusal)
+        document: Document = None
+        if response.status_code not in (_NO_CONTENT, _NOT_FOUND):
+            body = await self._body(response, self._definition.limits.response_bytes_max, cut=False)
+            try:
+                document = decode_document(body, self._definition.format)
+            except ProviderError as error:
+                self.redactor.error(error)
+                raise ProviderError(self.redactor.text(f"GET {response.request.url}: {error.message}")) from error
+        url = response.request.url
+        links = {relation: link["url"] for relation, link in response.links.items() if relation and "url" in link}
+        return Answer(self.redactor.text(str(url)), str(url.copy_with(query=None)), document, response.headers, links)
+
+    async def _body(self, response: httpx2.Response, bytes_max: int, *, cut: bool) -> bytes:
+        body = bytearray()
+        async for part in response.aiter_bytes():
+            body += part
+            if len(body) > bytes_max:
+                if cut:
+                    break
+                raise ProviderError(self.redactor.text(f"GET {response.request.url} answered more than {bytes_max} bytes"))
+        return bytes(body[:bytes_max])
