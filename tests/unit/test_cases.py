@@ -180,7 +180,7 @@ def test_unit_state(facts: list[Fact], status: str) -> None:
     assert fold_unit(UnitState(), facts).state.status == status
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(unit_facts())
 def test_cases_agree_with_the_second_opinion(facts: list[Fact]) -> None:
     """For any facts the episodes are the maximal runs of failures between effective successes."""

@@ -195,7 +195,7 @@ def test_a_case_opens_open() -> None:
     assert (closed.episode.resolved_at_us, closed.episode.resolved_by) == (minute(5), "paired")
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(unit_facts(), unit_facts())
 def test_a_difference_makes_the_new_of_the_old(old: list[Fact], new: list[Fact]) -> None:
     """Rows removed and put turn the stored intervals and cases into the new ones; what is equal is neither put nor told."""
@@ -217,7 +217,7 @@ def applied(rows: dict[str, _Row], put: dict[str, _Row], remove: Sequence[str]) 
     return {key: row for key, row in rows.items() if key not in remove} | put
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(unit_facts(), unit_facts())
 def test_a_follower_of_the_feed_has_the_pairings_and_cases(old: list[Fact], new: list[Fact]) -> None:
     """Who only applies the changes holds the same as who asks, but for evidence that confirms."""
@@ -244,7 +244,7 @@ def test_a_follower_of_the_feed_has_the_pairings_and_cases(old: list[Fact], new:
     assert cases == {episode_id(episode): episode for episode in after.episodes}
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(copy_lists(max_size=10), st.data())
 def test_applying_as_they_come_equals_folding_at_once(copies: list[Copy], data: st.DataObject) -> None:
     """Commits of any size in any order, going on where that is possible and folding again where not, end in one stored state."""

@@ -185,7 +185,7 @@ def test_facts_are_sorted_by_time_then_key() -> None:
     assert merge_all([]) == []
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(copy_lists(units=(UNIT,)), st.data())
 def test_order_and_repeats_of_copies_never_matter(listed: list[Copy], data: st.DataObject) -> None:
     """Any order, any grouping and any duplication of copies merge to the same facts."""
@@ -222,7 +222,7 @@ def test_a_merge_is_what_its_copies_say(listed: list[Copy]) -> None:
         assert 1 <= fact.attempts <= len({each.batch_key for each in mine})
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(payloads(), payloads())
 def test_two_facts_that_differ_both_survive(one: Payload, other: Payload) -> None:
     """Two events have one key only if they agree in organization, unit, kind, time and what happened."""

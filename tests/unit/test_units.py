@@ -3,6 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from handlers.rules.history import pairing_id
 from handlers.rules.units import UnitFold, can_go_on, fold_unit
 from schemas.facts import Copy, Fact
 from schemas.pairing import Episode, Interval, UnitState
+from schemas.wire import to_json
 from tests.support.facts import ORGANIZATION, UNIT, A, B, C, copy_lists, failed, minute, paired, unit_facts, unpaired
 from tests.support.oracle import asset_at, history_of, intervals_of
 
@@ -47,7 +49,7 @@ def in_steps(steps: list[list[Fact]]) -> tuple[UnitState, dict[str, Interval], d
     return state, intervals, episodes, flags
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 @given(unit_facts())
 def test_the_history_agrees_with_the_second_opinion(facts: list[Fact]) -> None:
     """Intervals and flags are those of a slow implementation of the rules' text."""
@@ -56,7 +58,7 @@ def test_the_history_agrees_with_the_second_opinion(facts: list[Fact]) -> None:
     assert result.flags == {key: tuple(sorted(flags)) for key, flags in history_of(facts).flags.items()}
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(unit_facts())
 def test_as_of_agrees_with_a_naive_scan(facts: list[Fact]) -> None:
     """At any time, the interval in force is on the asset that was open when all had happened up to then and nothing later."""
@@ -66,7 +68,7 @@ def test_as_of_agrees_with_a_naive_scan(facts: list[Fact]) -> None:
         assert [interval.asset_id for interval in intervals if in_force(interval, at_us)] == ([asset_id] if asset_id else [])
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(unit_facts())
 def test_intervals_are_sorted_and_never_overlap(facts: list[Fact]) -> None:
     """Each begins when the one before has ended; only the last can be open, and the only empty ones end as `unpaired`."""
@@ -88,7 +90,7 @@ def test_intervals_are_sorted_and_never_overlap(facts: list[Fact]) -> None:
     assert len(set(ids(intervals))) == len(intervals)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(copy_lists(), st.data())
 def test_arrival_never_matters(copies: list[Copy], data: st.DataObject) -> None:
     """Any order and any duplication of copies give the same state, intervals, cases and flags."""
@@ -99,7 +101,7 @@ def test_arrival_never_matters(copies: list[Copy], data: st.DataObject) -> None:
     assert fold(data.draw(st.permutations(merge_all(shuffled)))) == result
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(unit_facts(), st.data())
 def test_going_on_equals_folding_at_once(facts: list[Fact], data: st.DataObject) -> None:
     """Cut between any instants, folding in steps ends in the same state, rows and flags as folding at once."""
@@ -115,7 +117,7 @@ def test_going_on_equals_folding_at_once(facts: list[Fact], data: st.DataObject)
     assert flags == result.flags
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(unit_facts(assertions=False))
 def test_every_pairing_and_unpairing_is_evidence_or_flagged(facts: list[Fact]) -> None:
     """What Datahub said is never lost from sight: it stands in exactly one interval, or its flag says why not."""
@@ -127,7 +129,7 @@ def test_every_pairing_and_unpairing_is_evidence_or_flagged(facts: list[Fact]) -
     assert idle.union(evidence) == {fact.event_key for fact in facts if fact.kind != "failed"}
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(unit_facts(), unit_facts(max_size=3))
 def test_late_facts_leave_a_present_that_was_paired_after_them(facts: list[Fact], more: list[Fact]) -> None:
     """While the latest pairing is later than all late facts, the unit stays on the asset that it was last paired with."""
@@ -157,6 +159,23 @@ def test_a_step_gives_what_it_changed_and_what_is_open() -> None:
     assert [(interval.asset_id, interval.unpaired_at_us) for interval in step.intervals] == [(A, minute(5)), (B, None)]
     assert [episode.resolved_at_us for episode in step.episodes] == [minute(5)]
     assert step.flags == {unpaired(A, 7).event_key: ("staleUnpair",)}
+
+
+def test_the_state_is_all_that_going_on_needs() -> None:
+    """It holds the latest instant, what is open, the assets ever held, sorted, and the end of the last closed interval."""
+    state = fold([unpaired(B, 1), paired(C, 3), unpaired(C, 5), paired(B, 7), paired(A, 9), failed(11)]).state
+    assert (state.at_us, state.held, state.last_end_us) == (minute(11), (A, B, C), minute(9))
+    assert state.open is not None
+    assert state.open.asset_id == A
+    assert state.episode is not None
+
+
+@settings(deadline=None, max_examples=50)
+@given(unit_facts())
+def test_what_is_stored_as_json_reads_back(facts: list[Fact]) -> None:
+    """State, intervals and episodes are the same after a way through JSON."""
+    result = fold(facts)
+    assert msgspec.json.decode(to_json(result), type=UnitFold) == result
 
 
 def test_nothing_changes_nothing() -> None:
