@@ -1,10 +1,10 @@
 """Deliveries -> journal, facts, histories, changes: one transaction for a whole group of deliveries."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from handlers.ports import Transaction, Unit
 from handlers.refold import plan_from_start, plan_onward, tell, write_plans
-from handlers.rules.intake import Intake, refused
+from handlers.rules.intake import Batch, Intake, refused
 from handlers.rules.plan import UnitPlan
 from handlers.rules.recording import Answer, FactId, Recording
 from schemas.errors import StoreUnavailableError
@@ -17,11 +17,15 @@ async def ingest(tx: Transaction, intakes: Sequence[Intake], now_us: int, *, del
 
     `delivery_id` is for a single delivery that is kept already, and whose body is a batch only now.
     """
-    batch_ids = sorted({intake.batch.event_batch_id for intake in intakes if intake.batch})
-    recording = Recording(await tx.journal.batches_of(batch_ids) if batch_ids else ())
-    copies = _new_copies(recording, intakes)
+    batches = [intake.batch for intake in intakes if intake.batch]
+    copies = _copies_of(batches)
     states = await tx.histories.lock(sorted(copies)) if copies else {}
+    # After the locks: of a batch that is being delivered to two receivers at once, one of them sees that it is known.
+    event_batch_ids = sorted({batch.event_batch_id for batch in batches})
+    recording = Recording(await tx.journal.batches_of(event_batch_ids) if event_batch_ids else ())
     recording.number(await tx.journal.begin())
+    if any(map(recording.knows, batches)):
+        copies = _copies_of(batch for batch in batches if not recording.knows(batch))
     plans, known = await _plan(tx, states, copies, now_us)
     answers = [recording.judge(intake, known, delivery_id) for intake in intakes]
     drafts = await write_plans(tx, plans)
@@ -73,11 +77,10 @@ async def _plan(
     return [*plans, *await plan_from_start(tx, late, together, now_us)], known
 
 
-def _new_copies(recording: Recording, intakes: Sequence[Intake]) -> dict[Unit, list[Copy]]:
+def _copies_of(batches: Iterable[Batch]) -> dict[Unit, list[Copy]]:
     by_unit: dict[Unit, list[Copy]] = {}
-    for intake in intakes:
-        if intake.batch and not recording.knows(intake.batch):
-            for entry in intake.batch.entries:
-                if entry.copy:
-                    by_unit.setdefault((entry.organization_id, entry.copy.unit_id), []).append(entry.copy)
+    for batch in batches:
+        for entry in batch.entries:
+            if entry.copy:
+                by_unit.setdefault((entry.organization_id, entry.copy.unit_id), []).append(entry.copy)
     return by_unit

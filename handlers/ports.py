@@ -19,6 +19,7 @@ from schemas.records import (
     ClientRecord,
     DeliveryRecord,
     DeliveryRow,
+    DerivedRows,
     EventRecord,
     EventRow,
     FlagRecord,
@@ -91,6 +92,10 @@ class Histories(Protocol):
         """Lock units in sorted order until the transaction ends; the state of each, a fresh one for a unit not seen yet."""
         ...
 
+    async def hold(self, units: Sequence[Unit]) -> None:
+        """Lock units, whatever is stored of them."""
+        ...
+
     async def stored_intervals(self, units: Sequence[Unit]) -> dict[Unit, list[Interval]]: ...
 
     async def stored_episodes(self, units: Sequence[Unit]) -> dict[Unit, list[Episode]]: ...
@@ -99,7 +104,7 @@ class Histories(Protocol):
 
     async def put_units(self, rows: Sequence[UnitRecord]) -> None: ...
 
-    async def put_pairings(self, rows: Sequence[PairingRecord], removed: Sequence[tuple[str, str]]) -> None: ...
+    async def put_pairings(self, rows: Sequence[PairingRecord], removed: Sequence[tuple[str, str, str]]) -> None: ...
 
     async def put_cases(self, rows: Sequence[CaseRecord], removed: Sequence[tuple[str, str]]) -> None: ...
 
@@ -107,8 +112,12 @@ class Histories(Protocol):
 
     async def put_flags(self, rows: Sequence[FlagRecord], removed: Sequence[tuple[str, str, str]]) -> None: ...
 
-    async def states_of(self, units: Sequence[Unit]) -> dict[Unit, str]:
-        """The stored fold states of units, as JSON text."""
+    async def rows_of(self, units: Sequence[Unit]) -> dict[Unit, DerivedRows]:
+        """All that is stored of each of these units, as it is stored."""
+        ...
+
+    async def stored_aliases(self, ids: Sequence[tuple[str, str]]) -> set[AliasRecord]:
+        """What is stored under some other ids, given by (organization, alias id)."""
         ...
 
     async def remove_units(self, units: Sequence[Unit]) -> None: ...

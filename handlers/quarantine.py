@@ -81,7 +81,7 @@ async def _record_anew(
     """Put the entry at the end of the journal, known from now, and bring its unit to what it says."""
     units: list[Unit] = [(entry.organization_id, entry.copy.unit_id)] if entry.copy else []
     if units:
-        await tx.histories.lock(units)
+        await tx.histories.hold(units)
     recorded = await tx.journal.copies_of(units) if units else {}
     outcome: Literal["applied", "duplicate", "ignored"] = "ignored"
     if entry.copy:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from handlers.ports import Store, Transaction, Unit
-from handlers.refold import plan_from_start, tell, write_plans
-from handlers.rules.plan import UnitPlan
-from schemas.wire import to_json_text
+from handlers.refold import tell, write_plans
+from handlers.rules.mending import mend, right_rows
+from schemas.wire import to_json
 
 UNITS_AT_A_TIME = 500
 
@@ -44,38 +44,36 @@ async def rebuild(store: Store, clock: Callable[[], int], progress: Callable[[in
 
 
 async def _rebuild_units(tx: Transaction, units: list[Unit], now_us: int) -> int:
-    await tx.histories.lock(units)
-    states = await tx.histories.states_of(units)
+    await tx.histories.hold(units)
     copies = await tx.journal.copies_of(units)
-    plans = await plan_from_start(tx, units, copies, now_us)
-    wrong = [plan for plan in plans if _differs(plan, states.get((plan.unit.organization_id, plan.unit.unit_id)))]
-    await tx.histories.remove_units([unit for unit in units if unit not in copies])
-    if wrong:
+    right = {unit: right_rows(unit, copies.get(unit, ()), now_us) for unit in units}
+    ids = [row[:2] for one in right.values() for row in one.rows.aliases]
+    aliases = await tx.histories.stored_aliases(ids) if ids else set()
+    stored = await tx.histories.rows_of(units)
+    plans = [plan for unit in units if (plan := mend(right[unit], stored[unit], aliases, now_us))]
+    if plans:
         commit_id = await tx.journal.begin()
-        drafts = await write_plans(tx, [plan for plan in wrong if (plan.unit.organization_id, plan.unit.unit_id) in copies])
+        drafts = await write_plans(tx, plans)
+        await tx.histories.remove_units([unit for unit in units if unit not in copies])
         await tell(tx, commit_id, drafts, now_us)
-    return len(wrong)
-
-
-def _differs(plan: UnitPlan, stored_state: str | None) -> bool:
-    writes = (plan.pairings, plan.pairings_removed, plan.cases, plan.cases_removed, plan.flags, plan.flags_removed)
-    return any(writes) or plan.unit.state != stored_state
+    return len(plans)
 
 
 async def digest(store: Store) -> str:
-    """SHA-256 in hex over all derived state of units, in their order; equal state gives an equal digest on either engine."""
+    """SHA-256 in hex over all derived state of units, in their order; equal state gives an equal digest on either engine.
+
+    Left out are when a row was written and other ids of pairings and cases, which both depend on how deliveries came.
+    """
 
     async def work(tx: Transaction) -> str:
         hashed = hashlib.sha256()
         after = ("", "")
         while page := await tx.histories.all_units(after, UNITS_AT_A_TIME):
-            states = await tx.histories.states_of(page)
-            intervals = await tx.histories.stored_intervals(page)
-            episodes = await tx.histories.stored_episodes(page)
-            flags = await tx.histories.stored_flags(page)
+            stored = await tx.histories.rows_of(page)
             for unit in page:
-                derived = (intervals.get(unit, []), episodes.get(unit, []), sorted(flags.get(unit, {}).items()))
-                hashed.update(to_json_text((*unit, states.get(unit), *derived)).encode())
+                row, pairings, cases, flags = stored[unit]
+                undated = [pairing._replace(updated_at_us=0) for pairing in pairings]
+                hashed.update(to_json((unit, row, undated, cases, flags)))
             after = page[-1]
         return hashed.hexdigest()
 

@@ -108,7 +108,7 @@ class UnitRecord(NamedTuple):
 
 
 class PairingRecord(NamedTuple):
-    """An interval; `sort_us` is its start, or its end where the start is unknown."""
+    """An interval; `sort_us` is its start, or the last microsecond in it where the start is unknown."""
 
     organization_id: str
     unit_id: str
@@ -154,6 +154,15 @@ class FlagRecord(NamedTuple):
     unit_id: str
     event_key: str
     flags: str
+
+
+class DerivedRows(NamedTuple):
+    """All rows that are derived of one unit and stored, sorted by key, but its other ids of pairings and cases."""
+
+    unit: UnitRecord | None
+    pairings: list[PairingRecord]
+    cases: list[CaseRecord]
+    flags: list[FlagRecord]
 
 
 class ChangeRecord(NamedTuple):

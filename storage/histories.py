@@ -1,11 +1,12 @@
 """The derived state of units: fold states, intervals, episodes, flags."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from handlers.ports import Unit
 from schemas.facts import Flag
 from schemas.pairing import Episode, Interval, UnitState
-from schemas.records import AliasRecord, CaseRecord, FlagRecord, PairingRecord, UnitRecord
+from schemas.records import AliasRecord, CaseRecord, DerivedRows, FlagRecord, PairingRecord, UnitRecord
 from storage.engine import Connection
 from storage.rows import columns, decode_episode, decode_flags, decode_interval, decode_state
 from storage.statements import load
@@ -21,17 +22,25 @@ class HistoryTables:
 
     async def lock(self, units: Sequence[Unit]) -> dict[Unit, UnitState]:
         """Lock units in sorted order; a unit not seen yet gets its row first on PostgreSQL, so that there is one to lock."""
+        states = await self._lock(units)
+        return {unit: decode_state(states[unit]) if unit in states else UnitState() for unit in units}
+
+    async def hold(self, units: Sequence[Unit]) -> None:
+        """Lock units, whatever is stored of them."""
+        await self._lock(units)
+
+    async def _lock(self, units: Sequence[Unit]) -> dict[Unit, str]:
         states = await self._locked(units)
         missing = [unit for unit in units if unit not in states]
         if missing and self._connection.dialect == "postgres":
             await self._connection.execute_many(SQL["add_units"], missing)
             states |= await self._locked(missing)
-        return states | {unit: UnitState() for unit in missing if unit not in states}
+        return states
 
-    async def _locked(self, units: Sequence[Unit]) -> dict[Unit, UnitState]:
+    async def _locked(self, units: Sequence[Unit]) -> dict[Unit, str]:
         organization_ids, unit_ids = columns(units)
         rows = await self._connection.fetch(SQL["lock_units"], organization_ids=organization_ids, unit_ids=unit_ids)
-        return {(row[0], row[1]): decode_state(row[2]) for row in rows}
+        return {(row[0], row[1]): row[2] for row in rows}
 
     async def stored_intervals(self, units: Sequence[Unit]) -> dict[Unit, list[Interval]]:
         """The stored intervals of units, oldest first."""
@@ -61,8 +70,8 @@ class HistoryTables:
         """Put the rows of units."""
         await self._connection.execute_many(SQL["put_unit"], rows)
 
-    async def put_pairings(self, rows: Sequence[PairingRecord], removed: Sequence[tuple[str, str]]) -> None:
-        """Remove intervals by (organization, id), then put rows."""
+    async def put_pairings(self, rows: Sequence[PairingRecord], removed: Sequence[tuple[str, str, str]]) -> None:
+        """Remove intervals by (organization, unit, id), then put rows."""
         await self._connection.execute_many(SQL["delete_pairing"], removed)
         await self._connection.execute_many(SQL["put_pairing"], rows)
 
@@ -72,7 +81,7 @@ class HistoryTables:
         await self._connection.execute_many(SQL["put_case"], rows)
 
     async def put_aliases(self, rows: Sequence[AliasRecord]) -> None:
-        """Put other ids; those that are there stay."""
+        """Put other ids."""
         await self._connection.execute_many(SQL["put_alias"], rows)
 
     async def put_flags(self, rows: Sequence[FlagRecord], removed: Sequence[tuple[str, str, str]]) -> None:
@@ -80,11 +89,25 @@ class HistoryTables:
         await self._connection.execute_many(SQL["delete_flags"], removed)
         await self._connection.execute_many(SQL["put_flags"], rows)
 
-    async def states_of(self, units: Sequence[Unit]) -> dict[Unit, str]:
-        """The stored fold states of units, as text."""
+    async def rows_of(self, units: Sequence[Unit]) -> dict[Unit, DerivedRows]:
+        """All that is stored of each of these units, as it is stored."""
         organization_ids, unit_ids = columns(units)
-        rows = await self._connection.fetch(SQL["states_of"], organization_ids=organization_ids, unit_ids=unit_ids)
-        return {(row[0], row[1]): row[2] for row in rows}
+        fetch = partial(self._connection.fetch, organization_ids=organization_ids, unit_ids=unit_ids)
+        states = {(row[0], row[1]): UnitRecord(*row) for row in await fetch(SQL["stored_units"])}
+        found = {unit: DerivedRows(states.get(unit), [], [], []) for unit in units}
+        for pairing in map(PairingRecord._make, await fetch(SQL["stored_pairings"])):
+            found[pairing.organization_id, pairing.unit_id].pairings.append(pairing)
+        for case in map(CaseRecord._make, await fetch(SQL["stored_cases"])):
+            found[case.organization_id, case.unit_id].cases.append(case)
+        for flags in map(FlagRecord._make, await fetch(SQL["stored_flags"])):
+            found[flags.organization_id, flags.unit_id].flags.append(flags)
+        return found
+
+    async def stored_aliases(self, ids: Sequence[tuple[str, str]]) -> set[AliasRecord]:
+        """What is stored under some other ids."""
+        organization_ids, alias_ids = columns(ids)
+        rows = await self._connection.fetch(SQL["stored_aliases"], organization_ids=organization_ids, alias_ids=alias_ids)
+        return {AliasRecord(*row) for row in rows}
 
     async def remove_units(self, units: Sequence[Unit]) -> None:
         """Remove the rows of units."""
@@ -92,8 +115,5 @@ class HistoryTables:
 
     async def all_units(self, after: Unit, limit: int) -> list[Unit]:
         """Units of which anything is recorded or derived, in order, from after `after`."""
-        page: set[Unit] = set()
-        for statement in (SQL["stored_units_after"], SQL["recorded_units_after"]):
-            rows = await self._connection.fetch(statement, organization_id=after[0], unit_id=after[1], limit=limit)
-            page |= {(row[0], row[1]) for row in rows}
-        return sorted(page)[:limit]
+        rows = await self._connection.fetch(SQL["all_units_after"], organization_id=after[0], unit_id=after[1], limit=limit)
+        return [(row[0], row[1]) for row in rows]

@@ -37,7 +37,7 @@ class UnitPlan(Struct, frozen=True):
 
     unit: UnitRecord
     pairings: tuple[PairingRecord, ...] = ()
-    pairings_removed: tuple[tuple[str, str], ...] = ()
+    pairings_removed: tuple[tuple[str, str, str], ...] = ()
     cases: tuple[CaseRecord, ...] = ()
     cases_removed: tuple[tuple[str, str], ...] = ()
     aliases: tuple[AliasRecord, ...] = ()
@@ -78,7 +78,7 @@ def plan_unit(organization_id: str, unit_id: str, stored: Stored, fold: UnitFold
         pairings=tuple(
             pairing_record(organization_id, unit_id, key, interval, now_us) for key, interval in intervals.put.items()
         ),
-        pairings_removed=tuple((organization_id, key) for key in intervals.remove),
+        pairings_removed=tuple((organization_id, unit_id, key) for key in intervals.remove),
         cases=tuple(_case_record(organization_id, unit_id, key, episode) for key, episode in episodes.put.items()),
         cases_removed=tuple((organization_id, key) for key in episodes.remove),
         aliases=tuple(_aliases(organization_id, unit_id, stored, intervals.put.values(), episodes.put.values())),
@@ -99,11 +99,12 @@ def unit_record(organization_id: str, unit_id: str, state: UnitState) -> UnitRec
 
 def pairing_record(organization_id: str, unit_id: str, key: str, interval: Interval, now_us: int) -> PairingRecord:
     """The row of an interval whose pairingId is `key`."""
-    sort_us = interval.paired_at_us if interval.paired_at_us is not None else interval.unpaired_at_us
+    # An unknown start stands before what began as it ended.
+    sort_us = interval.paired_at_us if interval.paired_at_us is not None else (interval.unpaired_at_us or 0) - 1
     return PairingRecord(
         organization_id,
         unit_id,
-        sort_us or 0,
+        sort_us,
         key,
         unit_type(unit_id),
         interval.asset_id,

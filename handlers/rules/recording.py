@@ -38,8 +38,8 @@ class Recording:
     def __init__(self, stored: Sequence[BatchRecord]) -> None:
         self.commit_id = 0
         self._last_id = 0
-        self._batch_of = {row.batch_key: row.batch_id for row in sorted(stored, key=lambda row: -row.batch_id)}
-        self._contents = {row.content_key for row in stored}
+        self._batches = {row.batch_key for row in stored}
+        self._contents = {row.content_key: row.batch_id for row in stored}
         self._event_batch_ids = {row.event_batch_id for row in stored}
         self.batches: list[BatchRecord] = []
         self.deliveries: list[DeliveryRecord] = []
@@ -74,23 +74,22 @@ class Recording:
             quarantine_id = self._quarantine_body(intake, delivery_id)
             self._record_delivery(intake, delivery_id, None, "quarantined", ())
             return Answer("quarantined", quarantine_id=quarantine_id, quarantined=1, received=1, is_json=intake.is_json)
-        known_batch_id = self._batch_of.get(batch.batch_key)
-        repeated = known_batch_id is not None
+        repeated = batch.batch_key in self._batches
         message: Message = "accepted"
         if repeated:
             message = "duplicate"
         elif batch.event_batch_id in self._event_batch_ids:
             message = "conflict"
-        self._event_batch_ids.add(batch.event_batch_id)
-        batch_id = known_batch_id or self.new_id()
-        if batch.content_key not in self._contents:
+        batch_id = self._contents.get(batch.content_key)
+        if batch_id is None:
             # The same batch in another envelope has nothing to apply, but says who sent it, and when: its copies are evidence.
-            batch_id = self.new_id() if repeated else batch_id
+            batch_id = self.new_id()
             outcomes = self._record_entries(intake, batch, batch_id, delivery_id, known, repeated=repeated)
         else:
             outcomes = Counter(duplicate=len(batch.entries))
-        self._batch_of.setdefault(batch.batch_key, batch_id)
-        self._contents.add(batch.content_key)
+        self._event_batch_ids.add(batch.event_batch_id)
+        self._batches.add(batch.batch_key)
+        self._contents[batch.content_key] = batch_id
         organizations = {entry.organization_id for entry in batch.entries}
         if adopted_id:
             self.adopted.append((adopted_id, batch_id, message))
@@ -207,10 +206,8 @@ class Recording:
 
 
 def _outcome(entry: Entry, known: set[FactId], *, repeated: bool) -> str:
-    if repeated:
-        return "duplicate"
     if entry.copy is None:
-        return "ignored" if entry.ignored else "quarantined"
+        return "duplicate" if repeated else "ignored" if entry.ignored else "quarantined"
     key = (entry.organization_id, entry.copy.event_key)
     if key in known:
         return "duplicate"

@@ -121,7 +121,7 @@ CREATE INDEX units_status ON units (organization_id, status, unit_id);
 CREATE TABLE pairings (
   organization_id TEXT COLLATE "C" NOT NULL,
   unit_id TEXT COLLATE "C" NOT NULL,
-  sort_us BIGINT NOT NULL, -- its start, or its end where the start is unknown
+  sort_us BIGINT NOT NULL, -- its start, or the last microsecond in it where the start is unknown
   pairing_id TEXT COLLATE "C" NOT NULL,
   unit_type TEXT COLLATE "C" NOT NULL,
   asset_id TEXT COLLATE "C" NOT NULL,

@@ -120,7 +120,7 @@ CREATE INDEX units_status ON units (organization_id, status, unit_id);
 CREATE TABLE pairings (
   organization_id TEXT NOT NULL,
   unit_id TEXT NOT NULL,
-  sort_us INTEGER NOT NULL, -- its start, or its end where the start is unknown
+  sort_us INTEGER NOT NULL, -- its start, or the last microsecond in it where the start is unknown
   pairing_id TEXT NOT NULL,
   unit_type TEXT NOT NULL,
   asset_id TEXT NOT NULL,

@@ -1,0 +1,119 @@
+"""Deliveries into a store, and what is in it afterwards, table by table."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from handlers.ingest import ingest, ingest_each
+from handlers.ports import Transaction
+from handlers.rules.intake import Arrival, take_in
+from handlers.rules.recording import Answer
+from schemas.records import ChangeRecord
+from storage.engine import Connection, Row
+from storage.statements import Statement, parse
+from storage.store import DatabaseStore
+from tests.support.facts import minute
+
+NOW_US = minute(100_000)  # after all that the tests deliver
+
+# Derived tables, with the columns that say when a row was written rather than what is so.
+DERIVED = {"units": (), "pairings": ("updated_at_us",), "cases": (), "aliases": (), "fact_flags": ()}
+RECORDED = ("batches", "deliveries", "events", "quarantine", "commits", "changes", "rejected")
+TABLES = (*DERIVED, *RECORDED)
+
+_COLUMNS = parse(
+    """
+-- name: columns
+-- The names of a table's columns in their order.
+-- only: sqlite
+SELECT name FROM pragma_table_info(:name) ORDER BY cid
+-- only: postgres
+SELECT column_name::text FROM information_schema.columns WHERE table_name = :name ORDER BY ordinal_position
+"""
+)["columns"]
+
+
+def statement(sql: str) -> Statement:
+    """A statement of a test's own."""
+    return parse(f"-- name: it\n-- A statement of a test.\n{sql}")["it"]
+
+
+async def deliver(
+    store: DatabaseStore,
+    bodies: Sequence[bytes],
+    *,
+    group: int = 1,
+    each: bool = False,
+    now_us: int = NOW_US,
+    organizations: Sequence[str] = (),
+    **arrival: Any,  # noqa: ANN401 - fields of Arrival
+) -> list[Answer]:
+    """Bodies in their order, `group` of them in one transaction; `each` takes the way of a group that failed as a whole."""
+    facts: dict[str, Any] = {"subscription": "default", "source": "webhook", "received_at_us": now_us} | arrival
+    answers: list[Answer] = []
+    for start in range(0, len(bodies), group):
+        intakes = [take_in(Arrival(body=body, **facts), organizations) for body in bodies[start : start + group]]
+        apply = ingest_each if each else ingest
+
+        async def work(tx: Transaction, intakes: Any = intakes, apply: Any = apply) -> list[Answer]:  # noqa: ANN401 - bound early
+            done: list[Answer] = await apply(tx, intakes, now_us)
+            return done
+
+        answers += await store.write(work)
+    return answers
+
+
+async def rows(store: DatabaseStore, sql: str, **values: object) -> list[Row]:
+    """What a query of a test gives."""
+    return await store.engine.read(lambda connection: connection.fetch(statement(sql), **values))
+
+
+async def execute(store: DatabaseStore, *sqls: str, **values: object) -> None:
+    """Do to the tables what only a test does: every statement with all the values."""
+
+    async def work(connection: Connection) -> None:
+        for sql in sqls:
+            await connection.execute(statement(sql), **values)
+
+    await store.engine.write(work)
+
+
+async def dump(store: DatabaseStore, *tables: str) -> dict[str, list[dict[str, Any]]]:
+    """All rows of tables, sorted."""
+
+    async def work(connection: Connection) -> dict[str, list[dict[str, Any]]]:
+        found = {}
+        for table in tables:
+            names = [row[0] for row in await connection.fetch(_COLUMNS, name=table)]
+            hidden = DERIVED.get(table, ())
+            everything = await connection.fetch(statement(f"SELECT {', '.join(names)} FROM {table}"))  # noqa: S608 - names of ours
+            found[table] = [
+                {name: value for name, value in zip(names, row, strict=True) if name not in hidden}
+                for row in sorted(everything, key=repr)
+            ]
+        return found
+
+    return await store.engine.read(work)
+
+
+async def derived(store: DatabaseStore) -> dict[str, list[dict[str, Any]]]:
+    """All that follows from what is recorded, other ids of pairings and cases left out: those made on the way stay."""
+    return await dump(store, *(table for table in DERIVED if table != "aliases"))
+
+
+async def feed(store: DatabaseStore, after: tuple[int, int] = (0, 0)) -> list[ChangeRecord]:
+    """The change feed from after a place, read in small pages."""
+
+    async def work(tx: Transaction) -> list[ChangeRecord]:
+        told: list[ChangeRecord] = []
+        place = after
+        while page := await tx.changes.after(place, 7, None):
+            told += page
+            place = page[-1].position, page[-1].n
+        return told
+
+    return await store.read(work)
+
+
+async def wipe(store: DatabaseStore) -> None:
+    """Empty all tables: a fresh database at the cost of a few statements."""
+    await execute(store, *(f"DELETE FROM {table}" for table in TABLES), "UPDATE counters SET value = 0, known_at_us = 0")  # noqa: S608 - names of ours
