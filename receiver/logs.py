@@ -26,8 +26,8 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 _SECRET_WORDS = frozenset(
     {"secret", "secrets", "password", "passwd", "authorization", "cookie", "token", "bearer", "credentials"}
 )
-# These name every request with its query, or every statement with its parameters.
-_QUIET_LIBRARIES = ("httpx", "httpx2", "httpcore", "httpcore2", "aiosqlite", "asyncio")
+# These name every request with its query, or every statement with its parameters, or say again what our own events say.
+_QUIET_LIBRARIES = ("httpx", "httpx2", "httpcore", "httpcore2", "aiosqlite", "asyncio", "uvicorn")
 
 
 @functools.lru_cache(maxsize=4096)
@@ -112,7 +112,7 @@ def configure_logging(log: Log, secrets: Iterable[str] = (), stream: TextIO | No
     """Send all logging of the process, structlog's and that of `logging`, to `stream` (standard error unless given).
 
     `secrets` are texts that no line may hold (`receiver.safety.secret_values`). The level is for drawbar's own events; libraries
-    are heard from `info` up.
+    are heard from `info` up, some from `warning`.
     """
     stream = sys.stderr if stream is None else stream
     level = _LEVELS[log.level]

@@ -1,0 +1,1 @@
+"""What goes over a socket, or looks as if it did."""
