@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from handlers.rules.vin import Vin, read
+from msgspec.structs import asdict
+
+from handlers.rules.vin import UNREADABLE, Vin, read, report
 from handlers.rules.vin_explain import explain_fit, explain_named
 from handlers.rules.vin_tiers import SERIAL_LENGTH, VIS_LENGTH, Fit, fit
-from schemas.vin import Advice, AssetVin, Candidate, Shares
+from schemas.vin import Advice, AssetVin, Candidate, Shares, VinMatch
 
 # In hundredths, like the scores of the tiers.
 SUGGEST_FROM = 90
@@ -43,6 +45,11 @@ def suggestion(candidates: Sequence[Candidate]) -> str | None:
     return next((candidate.registry_asset_id for candidate in candidates if candidate.advice == "suggest"), None)
 
 
+def answer(vin: str, candidates: Sequence[Candidate]) -> VinMatch:
+    """What `POST /api/v1/vin/match` answers: the report on the text, the suggestion and the candidates."""
+    return VinMatch(**asdict(report(read(vin))), suggestion=suggestion(candidates), candidates=tuple(candidates))
+
+
 def mismatch(sensor_vin: str | None, asset_vin: str | None) -> bool:
     """Whether a successful auto pairing is doubtful: both VINs present, neither invalid, and the match below 0.60."""
     if not sensor_vin or not asset_vin:
@@ -59,12 +66,14 @@ def count_shares(sensor: Vin | None, found: Iterable[Found]) -> Shares:
     if sensor is None or sensor.verdict == "invalid":
         return Shares(None, None)
     last8, last6 = sensor.repaired[-VIS_LENGTH:], sensor.repaired[-SERIAL_LENGTH:]
+    if UNREADABLE in last6:
+        return Shares(None, None)
     same6 = {
         entry.asset.registry_asset_id or entry.asset.asset_id: entry.vin.repaired
         for entry in found
         if entry.vin and entry.vin.verdict != "invalid" and entry.vin.repaired.endswith(last6)
     }
-    same8 = sum(vin.endswith(last8) for vin in same6.values()) if len(last8) == VIS_LENGTH else None
+    same8 = sum(vin.endswith(last8) for vin in same6.values()) if len(last8) == VIS_LENGTH and UNREADABLE not in last8 else None
     return Shares(same8, len(same6))
 
 
