@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
-from storage.statements import Dialect, Statement
+from storage.statements import Statement
+from storage.translation import Dialect
 
 T = TypeVar("T")
 Row = tuple[Any, ...]

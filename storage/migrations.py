@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from schemas.errors import DrawbarError
 from storage.engine import Connection, Row
-from storage.statements import Dialect, load
+from storage.statements import load
+from storage.translation import Dialect
 
 MIGRATIONS_FOLDER = Path(__file__).parent / "migrations"
 SQL = load("schema_migrations")

@@ -19,67 +19,32 @@ A file holds statements such as
 - After `-- only: sqlite` or `-- only: postgres` the lines up to the next such line are for that engine alone.
 - Macros: `x in_list(:texts)` and `x in_ints(:integers)` take a list; `(x, y) in_pairs(:xs, :ys)` takes two lists of texts of
   equal length; `for_update` locks the rows on PostgreSQL and is nothing on SQLite, whose writer is alone anyway.
+
+Where the engines differ without a word: SUM of integers is NUMERIC on PostgreSQL (write `CAST(SUM(x) AS BIGINT)`), NULL sorts
+last there (write NULLS FIRST or NULLS LAST), a backslash escapes in LIKE there (write `ESCAPE '!'`), and SQLite's LOWER knows
+ASCII alone (fold case before storing). LIKE heeds case on both.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal, NamedTuple
 
-Dialect = Literal["sqlite", "postgres"]
-DIALECTS: tuple[Dialect, ...] = ("sqlite", "postgres")
-Kind = Literal["value", "list", "pairs"]
+from storage.translation import DIALECTS, Dialect, Text, translate
+
+Line = tuple[str, str | None, Dialect | None]  # SQL, the flag that keeps it, the engine that it is for
 
 SQL_FOLDER = Path(__file__).parent / "sql"
 
 _NAME = re.compile(r"--\s*name:\s*(\w+)\s*")
 _ONLY = re.compile(r"--\s*only:\s*(\w+)\s*")
 _OPTIONAL = re.compile(r"(.*?)\s*--\?\s*(\w+)\s*")
-_TOKEN = re.compile(
-    r"""
-      '(?:[^']|'')*' | "(?:[^"]|"")*"                        # literals and quoted names stay
-    | (?P<comment> --[^\n]* | /\*.*?\*/ )
-    | \b in_(?P<list>list|ints) \s* \( \s* :(?P<items>\w+) \s* \)
-    | \b in_pairs \s* \( \s* :(?P<left>\w+) \s*,\s* :(?P<right>\w+) \s* \)
-    | (?P<lock> \s* \b for_update \b )
-    | (?<![\w:]) :(?P<name>[A-Za-z_]\w*)                     # neither a cast nor a slice
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-
-
-class Parameter(NamedTuple):
-    """One placeholder of a statement's text: the names of the values that it takes, and how they are sent."""
-
-    names: tuple[str, ...]
-    kind: Kind
-
-
-class Text(NamedTuple):
-    """SQL as one engine takes it, with the parameters in the order of its placeholders."""
-
-    sql: str
-    parameters: tuple[Parameter, ...]
-    names: tuple[str, ...]
-    plain: bool  # every parameter is a single value
-
-    def arguments(self, values: Mapping[str, object]) -> list[object]:
-        """The values in the order of the placeholders; a pair on SQLite is one list of two. KeyError: a value is missing."""
-        if self.plain:
-            return [values[name] for name in self.names]
-        return [
-            values[parameter.names[0]]
-            if parameter.kind != "pairs"
-            else list(zip(*(values[name] for name in parameter.names), strict=True))
-            for parameter in self.parameters
-        ]
 
 
 class Statement:
     """One named statement. `source` holds its lines, each with the flag that keeps it and the engine that it is for."""
 
-    def __init__(self, name: str, doc: str, lines: list[tuple[str, str | None, Dialect | None]]) -> None:
+    def __init__(self, name: str, doc: str, lines: list[Line]) -> None:
         self.name = name
         self.doc = doc
         self._lines = lines
@@ -131,7 +96,7 @@ class Statement:
 
     def _text(self, dialect: Dialect, flags: frozenset[str]) -> Text:
         kept = [line for line, flag, only in self._lines if (flag is None or flag in flags) and (only is None or only == dialect)]
-        return _Translation(dialect).translate("\n".join(kept))
+        return translate("\n".join(kept), dialect)
 
 
 _NONE: frozenset[str] = frozenset()
@@ -183,70 +148,29 @@ def _statement(section: str, source: str) -> Statement:
     if name is None:
         raise ValueError(f"{source} has a name that is none: {first}")
     doc: list[str] = []
-    while body and body[0].startswith("--") and not _ONLY.fullmatch(body[0]):
+    while body and body[0].startswith("--") and not _ONLY.fullmatch(body[0]) and not _OPTIONAL.fullmatch(body[0]):
         doc.append(body.pop(0).lstrip("- ").rstrip())
     if not doc:
         raise ValueError(f"{source} doesn't say what {name[1]} is for")
-    lines: list[tuple[str, str | None, Dialect | None]] = []
-    only: Dialect | None = None
-    for line in body:
-        if section_only := _ONLY.fullmatch(line):
-            only = next((dialect for dialect in DIALECTS if dialect == section_only[1]), None)
-            if only is None:
-                raise ValueError(f"{source}: {name[1]} has lines for {section_only[1]}, which is no engine")
-        elif optional := _OPTIONAL.fullmatch(line):
-            if not optional[1]:
-                raise ValueError(f"{source}: {name[1]} has an optional line without SQL")
-            lines.append((optional[1], optional[2], only))
-        elif line.strip():
-            lines.append((line.rstrip(), None, only))
+    lines = _lines(body, f"{source}: {name[1]}")
     for dialect in DIALECTS:
         if not any(line[2] in {None, dialect} for line in lines):
             raise ValueError(f"{source}: {name[1]} has no SQL for {dialect}")
     return Statement(name[1], " ".join(doc), lines)
 
 
-_SQLITE_LIST = "IN (SELECT value FROM json_each({}))"
-_SQLITE_PAIRS = "IN (SELECT value ->> 0, value ->> 1 FROM json_each({}))"
-_POSTGRES_PAIRS = "IN (SELECT * FROM unnest({}::text[], {}::text[]))"
-
-
-class _Translation:
-    """One statement's text on its way to an engine: replaces parameters and macros, numbered by first appearance."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
-        self._parameters: list[Parameter] = []
-
-    def translate(self, sql: str) -> Text:
-        """The text as the engine takes it."""
-        translated = "\n".join(line for line in _TOKEN.sub(self._replace, sql).rstrip("; \n").splitlines() if line.strip())
-        parameters = tuple(self._parameters)
-        names = tuple(dict.fromkeys(name for parameter in parameters for name in parameter.names))
-        return Text(translated, parameters, names, all(parameter.kind == "value" for parameter in parameters))
-
-    def _replace(self, token: re.Match[str]) -> str:
-        if token["comment"]:
-            return ""
-        if token["lock"]:
-            return "" if self._dialect == "sqlite" else token["lock"].replace("for_update", "FOR UPDATE")
-        if token["name"]:
-            return self._place("value", token["name"])
-        if token["list"]:
-            return self._in_list(token["items"], "text" if token["list"] == "list" else "bigint")
-        return self._in_pairs(token["left"], token["right"]) if token["left"] else token[0]
-
-    def _in_list(self, items: str, element: str) -> str:
-        place = self._place("list", items)
-        return _SQLITE_LIST.format(place) if self._dialect == "sqlite" else f"= ANY({place}::{element}[])"
-
-    def _in_pairs(self, left: str, right: str) -> str:
-        if self._dialect == "sqlite":
-            return _SQLITE_PAIRS.format(self._place("pairs", left, right))
-        return _POSTGRES_PAIRS.format(self._place("list", left), self._place("list", right))
-
-    def _place(self, kind: Kind, *names: str) -> str:
-        parameter = Parameter(names, kind)
-        if parameter not in self._parameters:
-            self._parameters.append(parameter)
-        return f"{'?' if self._dialect == 'sqlite' else '$'}{self._parameters.index(parameter) + 1}"
+def _lines(body: list[str], where: str) -> list[Line]:
+    lines: list[Line] = []
+    only: Dialect | None = None
+    for line in filter(str.strip, body):
+        if section := _ONLY.fullmatch(line):
+            only = next((dialect for dialect in DIALECTS if dialect == section[1]), None)
+            if only is None:
+                raise ValueError(f"{where} has lines for {section[1]}, which is no engine")
+        elif optional := _OPTIONAL.fullmatch(line):
+            if not optional[1]:
+                raise ValueError(f"{where} has an optional line without SQL")
+            lines.append((optional[1], optional[2], only))
+        else:
+            lines.append((line.rstrip(), None, only))
+    return lines

@@ -13,9 +13,9 @@ import asyncpg
 
 from schemas.errors import StoreUnavailableError
 from storage.engine import Work
-from storage.engines.postgres_connection import CollisionError, PostgresConnection, translate
+from storage.engines.postgres_connection import CollisionError, PostgresConnection, is_gone, translate
 from storage.migrations import MIGRATIONS_FOLDER, apply_next, list_pending, read_migrations
-from storage.statements import Dialect
+from storage.translation import Dialect
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -100,7 +100,7 @@ class PostgresEngine:
         try:
             return await self._run(raw, work, readonly=readonly)
         except _DRIVER_ERRORS as error:
-            translated = translate(error, "transaction", readonly=readonly, closed=raw.is_closed())
+            translated = translate(error, "transaction", readonly=readonly, closed=is_gone(raw))
             if translated is error:
                 raise
             raise translated from error
@@ -115,7 +115,7 @@ class PostgresEngine:
             result = await work(connection)
             connection.check()
         except BaseException:
-            if not raw.is_closed():
+            if not is_gone(raw):
                 await transaction.rollback()
             raise
         await transaction.commit()

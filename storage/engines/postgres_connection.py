@@ -11,8 +11,9 @@ from schemas.errors import ConflictError, StoreUnavailableError
 from storage.engine import Row
 from storage.engines.batches import as_batch, can_batch
 from storage.engines.health import Health
-from storage.statements import Dialect, Statement
+from storage.statements import Statement
 from storage.text import escape_arguments, escape_rows, unescape_rows
+from storage.translation import Dialect
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -53,6 +54,14 @@ def translate(error: Exception, where: str, *, readonly: bool = False, closed: b
     ):
         return StoreUnavailableError(message)
     return error
+
+
+def is_gone(raw: "Raw") -> bool:
+    """Whether the connection is closed. The pool takes one that the server has closed away from under its user."""
+    try:
+        return raw.is_closed()
+    except asyncpg.InterfaceError:
+        return True
 
 
 class PostgresConnection:
@@ -128,7 +137,7 @@ class PostgresConnection:
         try:
             return await call()
         except Exception as error:
-            translated = translate(error, where, readonly=self._readonly, closed=self._raw.is_closed())
+            translated = translate(error, where, readonly=self._readonly, closed=is_gone(self._raw))
             self._health.fail(translated)
             if translated is error:
                 raise
@@ -139,7 +148,7 @@ class PostgresConnection:
 
     async def _guard_rollback(self, rollback: Callable[[], Awaitable[None]]) -> None:
         """Roll a savepoint back, unless the connection is gone and all of it is rolled back anyway."""
-        if not self._raw.is_closed():
+        if not is_gone(self._raw):
             await rollback()
             self._health.recover()
 

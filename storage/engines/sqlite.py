@@ -22,7 +22,7 @@ from schemas.errors import StoreUnavailableError
 from storage.engine import Work
 from storage.engines.sqlite_connection import transact
 from storage.migrations import MIGRATIONS_FOLDER, apply_next, list_pending, read_migrations
-from storage.statements import Dialect
+from storage.translation import Dialect
 
 T = TypeVar("T")
 

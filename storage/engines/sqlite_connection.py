@@ -13,8 +13,9 @@ from schemas.errors import ConflictError, StoreUnavailableError
 from storage.engine import Row, Work
 from storage.engines.health import Health
 from storage.migrations import split
-from storage.statements import Dialect, Statement
+from storage.statements import Statement
 from storage.text import escape_arguments, escape_rows, unescape_rows
+from storage.translation import Dialect
 
 T = TypeVar("T")
 
