@@ -3,9 +3,9 @@
 Pure ASGI, so that what is bound to the log's context stays bound in the handlers.
 """
 
+import os
 import re
 import time
-import uuid
 
 import structlog
 from starlette.requests import ClientDisconnect
@@ -19,6 +19,7 @@ REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 HEADER = b"x-request-id"
 # Asked many times a second by machines; a success of theirs is counted in the metrics and not logged.
 QUIET = ("/healthz", "/readyz", "/metrics", "/webhooks/")
+_FRESH_BYTES = 16
 _ERROR, _FAILURE = 400, 500
 
 
@@ -41,22 +42,23 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _incoming_id(scope) or uuid.uuid4().hex
+        request_id = _incoming_id(scope) or os.urandom(_FRESH_BYTES).hex()
         scope.setdefault("state", {})["request_id"] = request_id
         answer = _Answer(send, request_id.encode(), head_only=scope["method"] == "HEAD")
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, receive, answer.send)
-            except ClientDisconnect:
-                log.info("http.disconnected", method=scope["method"], path=scope["path"])
-            except Exception:
-                log.exception("http.failed", method=scope["method"], path=scope["path"])
-                if answer.status:
-                    raise  # what has begun can't be taken back: the server cuts the connection
-                await internal_error(scope)(scope, receive, answer.send)
-            finally:
-                self._log(scope, answer.status, started)
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, receive, answer.send)
+        except ClientDisconnect:
+            log.info("http.disconnected", method=scope["method"], path=scope["path"])
+        except Exception:
+            log.exception("http.failed", method=scope["method"], path=scope["path"])
+            if answer.status:
+                raise  # what has begun can't be taken back: the server cuts the connection
+            await internal_error(scope)(scope, receive, answer.send)
+        finally:
+            self._log(scope, answer.status, started)
+            structlog.contextvars.reset_contextvars(**bound)
 
     def _log(self, scope: Scope, status: int, started: float) -> None:
         if 0 < status < _ERROR and scope["path"].startswith(self._quiet):
