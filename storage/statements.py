@@ -42,7 +42,7 @@ _OPTIONAL = re.compile(r"(.*?)\s*--\?\s*(\w+)\s*")
 
 
 class Statement:
-    """One named statement. `source` holds its lines, each with the flag that keeps it and the engine that it is for."""
+    """One named statement, made of lines that each may be for a flag or for an engine alone."""
 
     def __init__(self, name: str, doc: str, lines: list[Line]) -> None:
         self.name = name
