@@ -1,0 +1,125 @@
+"""`drawbar demo`: signed sample batches over HTTP into a real receiver, a table of who is on what, and the live service."""
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+import tempfile
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import httpx2
+import typer
+
+from receiver.app import create_app
+from receiver.cli.common import print_table, run
+from receiver.logs import configure_logging
+from receiver.secret import Secret
+from receiver.server import ServeError, listen, serve
+from receiver.settings import Log, Settings
+from receiver.stopping import stop_event
+
+# In the order of a story: pairings, moves, failures that resolve and one that waits, deliveries that come twice or late.
+STORIES = (
+    "manual_pair_then_unpair",
+    "auto_pair_on_first_contact",
+    "swap_of_units",
+    "pairings_through_three_assets",
+    "double_subscription_v1_v2",
+    "hourly_not_found_then_success",
+    "not_found_with_changing_sensor_vin",
+    "multiple_match_candidates_split",
+    "late_unpair_inside_closed_interval",
+    "duplicate_batch",
+    "bad_events_among_good",
+)
+PORT = 8000
+
+
+def demo(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Exit after the table instead of serving on.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the service; a free one if it is taken.")] = PORT,
+) -> None:
+    """Show the main job: sample batches come in signed, land durably, and turn into who is on what."""
+    with tempfile.TemporaryDirectory(prefix="drawbar-demo-") as folder:
+        run(_demo(Path(folder), port, once=once))
+
+
+async def _demo(folder: Path, port: int, *, once: bool) -> None:
+    secret, operator = secrets.token_urlsafe(32), secrets.token_urlsafe(24)
+    settings = Settings(
+        database=str(folder / "demo.db"),
+        port=_free(port),
+        webhook_secret=(Secret(secret),),
+        operator_secret=Secret(operator),
+        log=Log(level="error"),
+    )
+    configure_logging(settings.log, (secret, operator))
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    service = asyncio.create_task(serve(create_app(settings), settings, on_ready=ready.set_result))
+    await asyncio.wait({service, ready}, return_when=asyncio.FIRST_COMPLETED)
+    if service.done():
+        await service
+    try:
+        async with httpx2.AsyncClient(base_url=ready.result(), auth=("operator", operator), timeout=30) as client:
+            await _send(client, secret)
+            await _show(client)
+        if not once:
+            _invite(ready.result(), operator)
+            await service
+    finally:
+        stop_event().set()
+        await service
+
+
+def _free(port: int) -> int:
+    try:
+        listen("127.0.0.1", port).close()
+    except ServeError:
+        return 0
+    return port
+
+
+async def _send(client: httpx2.AsyncClient, secret: str) -> None:
+    rows = []
+    stories = resources.files("fixtures") / "stories"
+    for story in STORIES:
+        for name in sorted(path.name for path in (stories / story).iterdir() if path.name.endswith(".json")):
+            body = (stories / story / name).read_bytes()
+            signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+            answer = await client.post(
+                "/webhooks/datahub/default",
+                content=body,
+                headers={"Content-Type": "application/json", "X-SCALAR-Signature": f"sha256={signature}"},
+            )
+            said = answer.json()
+            counts = (said.get(count) for count in ("received", "applied", "duplicates", "quarantined", "ignored"))
+            rows.append((story, name, answer.status_code, said.get("message"), *counts))
+    columns = ("story", "batch", "status", "message", "received", "applied", "duplicates", "quarantined", "ignored")
+    print_table("Signed batches, as Datahub would send them", columns, rows)
+
+
+async def _show(client: httpx2.AsyncClient) -> None:
+    answer = await client.get("/api/v1/units", params={"limit": 1000})
+    rows = []
+    for unit in answer.raise_for_status().json()["items"]:
+        pairing, case = unit["pairing"] or {}, unit["case"] or {}
+        rows.append(
+            (
+                unit["unitId"],
+                unit["state"],
+                pairing.get("vin") or pairing.get("assetId"),
+                pairing.get("pairedAt"),
+                pairing.get("reason"),
+                f"{case['reason']} ({case['sensorVin']}), {case['attempts']} attempts" if case else None,
+            )
+        )
+    print_table("Who is on what", ("unit", "state", "on asset", "since", "paired by", "open case"), rows)
+
+
+def _invite(url: str, operator: str) -> None:
+    typer.echo(f"\nThe service is live at {url} until you press Ctrl-C. Ask it, for example:")
+    for path in ("/api/v1/units?state=unmatched", "/api/v1/pairings?at=2025-06-01T00:00:00Z", "/api/v1/quarantine"):
+        typer.echo(f"  curl -s -u operator:{operator} '{url}{path}'")
