@@ -8,7 +8,6 @@ the tests.
 
 import base64
 import hmac
-import json
 import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
@@ -34,16 +33,6 @@ class Verdict(NamedTuple):
 
 
 ACCEPTED = Verdict(accepted=True, reason="accepted", message="")
-
-
-def headers_text(headers: Headers) -> str:
-    """Headers as a JSON list of pairs, to be kept with a delivery that may be judged again."""
-    return json.dumps([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers])
-
-
-def headers_from_text(text: str) -> list[tuple[bytes, bytes]]:
-    """What `headers_text` was made from."""
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in json.loads(text)]
 
 
 def _refused(reason: Reason, message: str) -> Verdict:
