@@ -31,8 +31,9 @@ def check_status(response: httpx2.Response, shown: Callable[[str], str], now_us:
     """
     if response.is_success:
         return
-    text = " ".join(body[: _SHOWN_BODY_MAX * 2].split())[:_SHOWN_BODY_MAX]
-    message = shown(f"{response.request.method} {response.request.url} answered {response.status_code} {text}".rstrip())
+    # Clean before anything is cut: half a secret is one that nobody recognizes.
+    text = " ".join(shown(body).split())[:_SHOWN_BODY_MAX]
+    message = f"{response.request.method} {shown(str(response.request.url))} answered {response.status_code} {text}".rstrip()
     if response.status_code == _TOO_MANY or response.status_code >= _SERVER_ERROR:
         raise TransientError(message, retry_after_s(response.headers, now_us))
     if response.status_code in (401, 403):

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 from collections.abc import AsyncGenerator, Callable, Generator
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlencode
 
 import httpx2
 from authlib.integrations.base_client.errors import OAuthError
@@ -59,19 +59,17 @@ class TokenSource:
             grant_type = "password"
             self._user = {"username": reveal(auth.username), "password": reveal(auth.password)}
         secret = None if auth.client_secret is None else reveal(auth.client_secret)
+        method = "none" if secret is None else f"client_secret_{auth.client_auth}"
         self._client = AsyncOAuth2Client(
             reveal(auth.client_id),
             secret,
             token_endpoint=token_url,
-            token_endpoint_auth_method="none" if secret is None else f"client_secret_{auth.client_auth}",
+            token_endpoint_auth_method=method,
             grant_type=grant_type,
             scope=auth.scope,
             timeout=httpx2.Timeout(30.0),
         )
-        if secret is not None and auth.client_auth == "basic":
-            self._client.register_client_auth_method(
-                ("client_secret_basic", _encoded_basic(self._client.client_id, secret, redactor))
-            )
+        self._client.register_client_auth_method((method, _client_signer(method, reveal(auth.client_id), secret or "", redactor)))
         for hook in ("access_token_response", "refresh_token_response"):
             self._client.register_compliance_hook(hook, self._checked)
         self._lock = asyncio.Lock()
@@ -189,15 +187,23 @@ def build_auth(
             return TokenSource(auth, url, secrets, redactor, now_us)
 
 
-def _encoded_basic(client_id: str, secret: str, redactor: Redactor) -> Callable[..., tuple[str, dict[str, str], object]]:
-    """HTTP Basic with both parts form-encoded first, as RFC 6749 section 2.3.1 asks and authlib doesn't do."""
-    value = base64.b64encode(f"{quote_plus(client_id)}:{quote_plus(secret)}".encode()).decode()
-    redactor.add(value)
+def _client_signer(
+    method: str, client_id: str, secret: str, redactor: Redactor
+) -> Callable[..., tuple[str, dict[str, str], str]]:
+    """How the client shows who it is: RFC 6749 section 2.3.1, with both parts form-encoded before they go into HTTP Basic.
 
-    def sign(
-        _client: object, _method: str, uri: str, headers: dict[str, str], body: object
-    ) -> tuple[str, dict[str, str], object]:
-        headers["Authorization"] = f"Basic {value}"
-        return uri, headers, body
+    authlib leaves that encoding out, and its own way of adding to the body fails on texts beyond ASCII.
+    """
+    value = base64.b64encode(f"{quote_plus(client_id)}:{quote_plus(secret)}".encode()).decode()
+    if secret:
+        redactor.add(value)
+    parameters = {"client_id": client_id} | ({"client_secret": secret} if secret else {})
+
+    def sign(_client: object, _method: str, uri: str, headers: dict[str, str], body: bytes) -> tuple[str, dict[str, str], str]:
+        text = body.decode()
+        if method == "client_secret_basic":
+            headers["Authorization"] = f"Basic {value}"
+            return uri, headers, text
+        return uri, headers, f"{text}&{urlencode(parameters)}"
 
     return sign

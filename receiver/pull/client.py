@@ -26,7 +26,7 @@ _NO_CONTENT = 204
 _NOT_FOUND = 404
 _SECOND_US = 1_000_000
 # As much of a refusal as is read for its message.
-_REFUSAL_BYTES_MAX = 4096
+_REFUSAL_BYTES_MAX = 65_536
 
 
 def now_us() -> int:

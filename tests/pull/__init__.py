@@ -1,0 +1,1 @@
+"""Provider pull and Feed against real servers of other projects."""
