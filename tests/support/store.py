@@ -7,13 +7,16 @@ from handlers.ingest import ingest, ingest_each
 from handlers.ports import Transaction
 from handlers.rules.intake import Arrival, take_in
 from handlers.rules.recording import Answer
+from schemas.events import Payload
+from schemas.facts import Kind, Meaning
 from schemas.records import ChangeRecord
 from storage.engine import Connection, Row
 from storage.statements import Statement, parse
 from storage.store import DatabaseStore
-from tests.support.facts import minute
+from tests.support.facts import ORGANIZATION, UNIT, A, event_of, minute
 
 NOW_US = minute(100_000)  # after all that the tests deliver
+OTHER = "d9d90b90-ad39-4a3d-8b89-c25a22acaa25"  # another organization
 
 # Derived tables, with the columns that say when a row was written rather than what is so.
 DERIVED = {"units": (), "pairings": ("updated_at_us",), "cases": (), "aliases": (), "fact_flags": ()}
@@ -35,6 +38,25 @@ SELECT column_name::text FROM information_schema.columns WHERE table_name = :nam
 def statement(sql: str) -> Statement:
     """A statement of a test's own."""
     return parse(f"-- name: it\n-- A statement of a test.\n{sql}")["it"]
+
+
+def pairing(at: float, asset_id: str = A, unit_id: str = UNIT, organization_id: str = ORGANIZATION) -> dict[str, Any]:
+    """An entry of a batch: paired at a minute."""
+    return _entry("paired", at, asset_id, unit_id, organization_id, Meaning("ManualPair"))
+
+
+def unpairing(at: float, asset_id: str = A, unit_id: str = UNIT, organization_id: str = ORGANIZATION) -> dict[str, Any]:
+    """An entry of a batch: unpaired at a minute."""
+    return _entry("unpaired", at, asset_id, unit_id, organization_id, Meaning())
+
+
+def failure(at: float, unit_id: str = UNIT, organization_id: str = ORGANIZATION, reason: str = "NotFound") -> dict[str, Any]:
+    """An entry of a batch: a pairing that failed at a minute."""
+    return _entry("failed", at, None, unit_id, organization_id, Meaning(reason, sensor_vin="F3A000001"))
+
+
+def _entry(kind: Kind, at: float, asset_id: str | None, unit_id: str, organization_id: str, meaning: Meaning) -> dict[str, Any]:
+    return event_of(Payload(organization_id, unit_id, kind, minute(at), asset_id, meaning), 2)
 
 
 async def deliver(
