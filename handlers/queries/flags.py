@@ -1,0 +1,33 @@
+"""Pairings as they are shown, with the flags that are computed on reading."""
+
+from collections.abc import Iterable, Sequence
+
+from handlers.ports import Transaction
+from handlers.rules.conflicts import find_conflicts, pairing_flags
+from handlers.rules.views import pairing_view, unit_type
+from schemas.answers import Pairing
+from schemas.pairing import Interval
+
+# An interval with its organization and unit.
+Owned = tuple[str, str, Interval]
+
+
+async def show_pairings(tx: Transaction, owned: Sequence[Owned]) -> list[Pairing]:
+    """Intervals on the wire, in their order."""
+    assets = _assets(owned)
+    conflicts = find_conflicts(await tx.pairings.neighbours(assets)) if assets else set()
+    return [
+        pairing_view(organization_id, unit_id, interval, flags=pairing_flags(conflicts, organization_id, unit_id, interval))
+        for organization_id, unit_id, interval in owned
+    ]
+
+
+def _assets(owned: Iterable[Owned]) -> list[tuple[str, str]]:
+    """The assets on which a conflict can be: those of units that have a type, from a known start."""
+    return sorted(
+        {
+            (organization_id, interval.asset_id)
+            for organization_id, unit_id, interval in owned
+            if interval.paired_at_us is not None and unit_type(unit_id)
+        }
+    )

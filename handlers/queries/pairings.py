@@ -1,0 +1,79 @@
+"""Pairings: who was on what, newest first."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from handlers.ports import Transaction
+from handlers.queries.as_of import AsOf
+from handlers.queries.assets import find_asset
+from handlers.queries.flags import show_pairings
+from handlers.queries.lists import LAST_TEXT, NEWEST, Number, PageAsked, Text, Viewer, cursor_key
+from handlers.queries.units import find_unit
+from schemas.answers import Pairing
+from schemas.errors import NotFoundError
+from schemas.pages import Page
+from schemas.wire import encode_cursor
+
+
+class PairingFilter(AsOf, frozen=True, kw_only=True):
+    """Parameters of the list of pairings and of its export."""
+
+    state: Annotated[Literal["open", "closed"] | None, Meta(description="Intervals that have no end, or have one.")] = None
+    unit_id: Annotated[str | None, Meta(description="Pairings of this unit.")] = None
+    asset_id: Annotated[str | None, Meta(description="Pairings with this asset, by its Datahub UUID.")] = None
+    unit_type: Annotated[str | None, Meta(description="Pairings of units of this type.")] = None
+    vin: Annotated[str | None, Meta(description="Pairings whose asset VIN is this, as Datahub told it.")] = None
+    reason: Annotated[Literal["ManualPair", "AutoPair", "Asserted"] | None, Meta(description="How they came about.")] = None
+    updated_since_us: Annotated[int | None, Meta(description="Pairings that were written at or after this time.")] = None
+
+
+async def list_pairings(tx: Transaction, viewer: Viewer, asked: PairingFilter, page: PageAsked) -> Page[Pairing]:
+    """Intervals, newest first by their start, or by their end where the start is unknown."""
+    asked.check()
+    before = cursor_key(page, tuple[Text, Number, Text], (LAST_TEXT, NEWEST, LAST_TEXT))
+    then = asked.at_us is not None
+    rows = await tx.pairings.list_pairings(
+        before,
+        page.limit + 1,
+        viewer.organization_id,
+        unit_id=asked.unit_id,
+        asset_id=asked.asset_id.lower() if asked.asset_id else asked.asset_id,
+        unit_type=asked.unit_type,
+        vin=asked.vin,
+        reason=asked.reason,
+        updated_since_us=asked.updated_since_us,
+        only_open=asked.state == "open",
+        only_closed=asked.state == "closed",
+        at_us=asked.at_us,
+        surely_in_force=then and not asked.possible,
+        possibly_in_force=then and asked.possible,
+    )
+    shown = rows[: page.limit]
+    items = await show_pairings(tx, [(row.organization_id, row.unit_id, row.interval) for row in shown])
+    last = shown[-1] if rows[page.limit :] else None
+    return Page(tuple(items), encode_cursor((last.organization_id, last.sort_us, last.pairing_id)) if last else None)
+
+
+async def list_unit_pairings(tx: Transaction, viewer: Viewer, unit_id: str, asked: AsOf, page: PageAsked) -> Page[Pairing]:
+    """The history of one unit. Errors as for `handlers.queries.units.get_unit`."""
+    row = await find_unit(tx, viewer, unit_id)
+    of_unit = PairingFilter(unit_id=row.unit_id, at_us=asked.at_us, known_at_us=asked.known_at_us, possible=asked.possible)
+    return await list_pairings(tx, Viewer(row.organization_id, operator=viewer.operator), of_unit, page)
+
+
+async def list_asset_pairings(tx: Transaction, viewer: Viewer, ref: str, asked: AsOf, page: PageAsked) -> Page[Pairing]:
+    """Who was on one asset. NotFoundError for an asset that may not be seen or isn't known."""
+    of_asset = PairingFilter(
+        asset_id=await find_asset(tx, viewer, ref), at_us=asked.at_us, known_at_us=asked.known_at_us, possible=asked.possible
+    )
+    return await list_pairings(tx, viewer, of_asset, page)
+
+
+async def get_pairing(tx: Transaction, viewer: Viewer, pairing_id: str) -> Pairing:
+    """One interval, by its own id or by one made from a fact in it. NotFoundError."""
+    row = await tx.pairings.find_pairing(pairing_id, viewer.organization_id)
+    if row is None:
+        raise NotFoundError(f"there is no pairing {pairing_id!r}")
+    (pairing,) = await show_pairings(tx, [(row.organization_id, row.unit_id, row.interval)])
+    return pairing

@@ -1,0 +1,131 @@
+"""Units: where each stands now, or stood at a time."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, NamedTuple
+
+from msgspec import Meta
+
+from handlers.ports import Transaction
+from handlers.queries.as_of import AsOf
+from handlers.queries.flags import show_pairings
+from handlers.queries.lists import PageAsked, Text, Viewer, cursor_key, literal_pattern
+from handlers.rules.as_of import find_in_force, state_at
+from handlers.rules.views import case_view, serial_number, unit_type
+from schemas.answers import Unit
+from schemas.errors import NotFoundError, at
+from schemas.pages import Page
+from schemas.pairing import Interval, UnitState
+from schemas.records import UnitRow
+from schemas.wire import encode_cursor, optional_time_text
+
+# How many units a page about the past looks at: each is folded anew, so a rare state gives short pages, not long waits.
+FOLDED_MAX = 1000
+_FOLDED_AT_ONCE = 100
+
+
+class UnitFilter(AsOf, frozen=True, kw_only=True):
+    """Parameters of the list of units."""
+
+    state: Annotated[Literal["paired", "unpaired", "unmatched"] | None, Meta(description="Units in this state.")] = None
+    unit_type: Annotated[str | None, Meta(description="Units of this type, such as `tp`.")] = None
+    q: Annotated[str | None, Meta(max_length=256, description="Units whose id holds this text, as it stands.")] = None
+
+
+class _Standing(NamedTuple):
+    """Where a unit stands: the state to show, and the interval that is open, or was in force at the time asked for."""
+
+    row: UnitRow
+    state: UnitState
+    interval: Interval | None
+
+    @property
+    def status(self) -> Literal["paired", "unpaired", "unmatched"]:
+        return "paired" if self.interval else self.state.status
+
+
+async def get_unit(tx: Transaction, viewer: Viewer, unit_id: str, asked: AsOf, now_us: int) -> Unit:
+    """One unit. Raises NotFoundError, or InvalidInputError that names `organizationId` where two organizations have it."""
+    row = await find_unit(tx, viewer, unit_id)
+    (standing,) = await _standings(tx, [row], asked)
+    (unit,) = await _show(tx, [standing], asked, now_us)
+    return unit
+
+
+async def find_unit(tx: Transaction, viewer: Viewer, unit_id: str) -> UnitRow:
+    """The row of a unit that may be seen. Errors as for `get_unit`."""
+    rows = await tx.pairings.find_units(unit_id, viewer.organization_id)
+    if not rows:
+        raise NotFoundError(f"there is no unit {unit_id!r}")
+    if len(rows) > 1:
+        raise at("organizationId", f"more than one organization has a unit {unit_id!r}: say which")
+    return rows[0]
+
+
+async def list_units(tx: Transaction, viewer: Viewer, asked: UnitFilter, page: PageAsked, now_us: int) -> Page[Unit]:
+    """Units by organization and id. With `at`, a page can hold fewer than its limit although more follow."""
+    asked.check()
+    after = cursor_key(page, tuple[Text, Text], ("", ""))
+    then = asked.at_us is not None
+    examined = min(page.limit, FOLDED_MAX) if then and asked.state is None else FOLDED_MAX if then else page.limit
+    rows = await tx.pairings.list_units(
+        after,
+        examined + 1,
+        viewer.organization_id,
+        status=None if then else asked.state,
+        unit_type=asked.unit_type,
+        pattern=literal_pattern(asked.q),
+    )
+    found: list[_Standing] = []
+    looked_at = 0
+    while looked_at < min(examined, len(rows)) and len(found) < page.limit:
+        chunk = rows[looked_at : min(examined, looked_at + _FOLDED_AT_ONCE)]
+        for standing in await _standings(tx, chunk, asked):
+            if len(found) == page.limit:
+                break
+            looked_at += 1
+            if asked.state in {None, standing.status}:
+                found.append(standing)
+    items = tuple(await _show(tx, found, asked, now_us))
+    last = rows[looked_at - 1] if rows[looked_at:] else None
+    return Page(items, encode_cursor((last.organization_id, last.unit_id)) if last else None)
+
+
+async def _standings(tx: Transaction, rows: Sequence[UnitRow], asked: AsOf) -> list[_Standing]:
+    asked.check()
+    at_us = asked.at_us
+    if at_us is None:
+        return [_Standing(row, row.state, row.state.open) for row in rows]
+    units = [(row.organization_id, row.unit_id) for row in rows]
+    copies = await tx.journal.copies_of(units)
+    intervals = await tx.histories.stored_intervals(units)
+    return [
+        _Standing(
+            row,
+            state_at(copies.get(unit, ()), at_us),
+            find_in_force(intervals.get(unit, ()), at_us, possible=asked.possible),
+        )
+        for row, unit in zip(rows, units, strict=True)
+    ]
+
+
+async def _show(tx: Transaction, standings: Sequence[_Standing], asked: AsOf, now_us: int) -> list[Unit]:
+    time_us = now_us if asked.at_us is None else asked.at_us
+    pairings = iter(
+        await show_pairings(
+            tx, [(row.organization_id, row.unit_id, interval) for row, _, interval in standings if interval is not None]
+        )
+    )
+    return [
+        Unit(
+            unit_id=row.unit_id,
+            unit_type=unit_type(row.unit_id),
+            serial_number=serial_number(row.unit_id),
+            organization_id=row.organization_id,
+            state=standing.status,
+            pairing=next(pairings) if interval else None,
+            case=case_view(row.organization_id, row.unit_id, state.episode, time_us) if state.episode else None,
+            last_event_at=optional_time_text(state.at_us),
+        )
+        for standing in standings
+        for row, state, interval in [standing]
+    ]

@@ -1,0 +1,21 @@
+"""All routes of the API, the ones asked for most first."""
+
+from starlette.routing import Route
+
+from receiver.api import changes, export, journal, pairings, quarantine, token, units
+from receiver.api.operation import Operation, routes_of
+
+OPERATIONS: tuple[Operation, ...] = (
+    *units.OPERATIONS,
+    *pairings.OPERATIONS,
+    *changes.OPERATIONS,
+    *journal.OPERATIONS,
+    *quarantine.OPERATIONS,
+    *export.OPERATIONS,
+    *token.OPERATIONS,
+)
+
+
+def all_routes() -> list[Route]:
+    """Fresh routes for one application."""
+    return routes_of(OPERATIONS)
