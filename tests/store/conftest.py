@@ -1,7 +1,12 @@
-"""Stores for the tests of the pairing core. A disk that is waited for is not what they are about."""
+"""Stores for the tests of the pairing core: one database on each engine, wiped before every test.
+
+A disk that is waited for is not what these tests are about.
+"""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -11,6 +16,7 @@ from storage import open_engine
 from storage.engines import sqlite
 from storage.store import DatabaseStore
 from tests.support.postgres import PostgresServer
+from tests.support.store import wipe
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +27,28 @@ def without_waiting() -> Iterator[None]:
         yield
 
 
-@pytest_asyncio.fixture
-async def store(without_waiting: None, database_url: str) -> AsyncIterator[DatabaseStore]:  # noqa: ARG001 - for its effect
-    """A store on a fresh, migrated database, on each engine."""
-    engine = open_engine(database_url)
-    yield DatabaseStore(engine)
+@pytest.fixture(scope="session")
+def shared_sqlite_url(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a SQLite file for many tests."""
+    return str(shutil.copy(sqlite_template, tmp_path_factory.mktemp("shared") / "drawbar.db"))
+
+
+@pytest.fixture(scope="session")
+def shared_postgres_url(postgres_server: PostgresServer, postgres_template: str) -> str:
+    """The URL of a PostgreSQL database for many tests."""
+    return postgres_server.url(postgres_server.create(postgres_template))
+
+
+@pytest_asyncio.fixture(params=["sqlite", "postgres"])
+async def store(
+    request: pytest.FixtureRequest,
+    without_waiting: None,  # noqa: ARG001 - for its effect
+) -> AsyncIterator[DatabaseStore]:
+    """An empty store on each engine."""
+    engine = open_engine(request.getfixturevalue(f"shared_{request.param}_url"))
+    opened = DatabaseStore(engine)
+    await wipe(opened)
+    yield opened
     await engine.close()
 
 
@@ -40,27 +63,24 @@ def runner() -> Iterator[asyncio.Runner]:
 def sqlite_store(
     runner: asyncio.Runner,
     without_waiting: None,  # noqa: ARG001 - for its effect
-    tmp_path_factory: pytest.TempPathFactory,
+    shared_sqlite_url: str,
 ) -> Iterator[DatabaseStore]:
-    """One SQLite store for all tests of a file, which begin by wiping it."""
-    engine = open_engine(str(tmp_path_factory.mktemp("store") / "drawbar.db"))
-    runner.run(engine.migrate())
+    """One SQLite store for tests that wipe it themselves."""
+    engine = open_engine(shared_sqlite_url)
     yield DatabaseStore(engine)
     runner.run(engine.close())
 
 
 @pytest.fixture(scope="module")
-def postgres_store(runner: asyncio.Runner, postgres_server: PostgresServer, postgres_template: str) -> Iterator[DatabaseStore]:
-    """One PostgreSQL store for all tests of a file, which begin by wiping it."""
-    name = postgres_server.create(postgres_template)
-    engine = open_engine(postgres_server.url(name))
+def postgres_store(runner: asyncio.Runner, shared_postgres_url: str) -> Iterator[DatabaseStore]:
+    """One PostgreSQL store for tests that wipe it themselves."""
+    engine = open_engine(shared_postgres_url)
     yield DatabaseStore(engine)
     runner.run(engine.close())
-    postgres_server.drop(name)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def shared_store(request: pytest.FixtureRequest) -> DatabaseStore:
-    """One store for all tests of a file, on each engine."""
+    """The same, on each engine."""
     store: DatabaseStore = request.getfixturevalue(f"{request.param}_store")
     return store
