@@ -21,6 +21,8 @@ from schemas.wire import encode_cursor, optional_time_text
 # How many units a page about the past looks at: each is folded anew, so a rare state gives short pages, not long waits.
 FOLDED_MAX = 1000
 _FOLDED_AT_ONCE = 100
+# No unit id is longer.
+SearchText = Annotated[str, Meta(max_length=256)]
 
 
 class UnitFilter(AsOf, frozen=True, kw_only=True):
@@ -28,7 +30,7 @@ class UnitFilter(AsOf, frozen=True, kw_only=True):
 
     state: Annotated[Literal["paired", "unpaired", "unmatched"] | None, Meta(description="Units in this state.")] = None
     unit_type: Annotated[str | None, Meta(description="Units of this type, such as `tp`.")] = None
-    q: Annotated[str | None, Meta(max_length=256, description="Units whose id holds this text, as it stands.")] = None
+    q: Annotated[SearchText | None, Meta(description="Units whose id holds this text, as it stands.")] = None
 
 
 class _Standing(NamedTuple):

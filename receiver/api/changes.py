@@ -29,14 +29,15 @@ HEARTBEAT_S = 15.0
 CHECK_EVERY_S = 5.0
 _ROWS_AT_ONCE = 200
 _HEARTBEAT = b":\n\n"
+CursorText = Annotated[str, Meta(max_length=200)]
 
 
 class ChangeFilter(Filter, frozen=True, kw_only=True):
     """Parameters of the change feed."""
 
     after: Annotated[
-        str | None,
-        Meta(max_length=200, description="The cursor to go on behind; without one the feed is read from its beginning."),
+        CursorText | None,
+        Meta(description="The cursor to go on behind; without one the feed is read from its beginning."),
     ] = None
     wait: Annotated[float, Meta(ge=0, le=30, description="Seconds to wait while there is nothing yet.")] = 0
 

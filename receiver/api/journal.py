@@ -17,7 +17,7 @@ async def batches(call: Call, _: Filter) -> Response:
 
 async def batch(call: Call, _: Filter) -> Response:
     """One batch, by our id or by Datahub's."""
-    ref = call.path("batch_id")
+    ref = call.path("batchId")
     return json_response(await call.services.store.read(lambda tx: get_batch(tx, call.viewer, ref)))
 
 
@@ -28,7 +28,7 @@ async def events(call: Call, asked: EventFilter) -> Response:
 
 async def event(call: Call, _: Filter) -> Response:
     """One event, merged from its copies."""
-    event_key = call.path("event_key")
+    event_key = call.path("eventKey")
     return json_response(await call.services.store.read(lambda tx: get_event(tx, call.viewer, event_key)))
 
 
@@ -36,7 +36,7 @@ OPERATIONS = (
     Operation("GET", "/api/v1/batches", batches, "Batches, newest first", paged=True, answer=Page[Batch]),
     Operation(
         "GET",
-        "/api/v1/batches/{batch_id}",
+        "/api/v1/batches/{batchId}",
         batch,
         "A batch, by its id or by its eventBatchId while that is unambiguous",
         answer=Batch,
@@ -50,5 +50,5 @@ OPERATIONS = (
         paged=True,
         answer=Page[EventView],
     ),
-    Operation("GET", "/api/v1/events/{event_key}", event, "An event, as its copies together say it", answer=EventView),
+    Operation("GET", "/api/v1/events/{eventKey}", event, "An event, as its copies together say it", answer=EventView),
 )

@@ -17,7 +17,7 @@ async def pairings(call: Call, asked: PairingFilter) -> Response:
 
 async def pairing(call: Call, _: Filter) -> Response:
     """One pairing."""
-    pairing_id = call.path("pairing_id")
+    pairing_id = call.path("pairingId")
     return json_response(await call.services.store.read(lambda tx: get_pairing(tx, call.viewer, pairing_id)))
 
 
@@ -31,7 +31,7 @@ OPERATIONS = (
     Operation(
         "GET", "/api/v1/pairings", pairings, "Pairings, newest first", query=PairingFilter, paged=True, answer=Page[Pairing]
     ),
-    Operation("GET", "/api/v1/pairings/{pairing_id}", pairing, "A pairing", answer=Pairing),
+    Operation("GET", "/api/v1/pairings/{pairingId}", pairing, "A pairing", answer=Pairing),
     Operation(
         "GET",
         "/api/v1/assets/{ref}/pairings",

@@ -45,13 +45,13 @@ async def quarantine(call: Call, asked: QuarantineFilter) -> Response:
 
 async def entry(call: Call, _: Filter) -> Response:
     """One entry."""
-    quarantine_id = call.path("quarantine_id")
+    quarantine_id = call.path("quarantineId")
     return json_response(await call.services.store.read(lambda tx: get_entry(tx, call.viewer, quarantine_id)))
 
 
 async def reprocess_one(call: Call, _: Filter) -> Response:
     """Try one entry again, under its subscription's binding of today."""
-    quarantine_id, now_us = call.path("quarantine_id"), call.services.clock()
+    quarantine_id, now_us = call.path("quarantineId"), call.services.clock()
 
     async def work(tx: Transaction) -> tuple[int, Reprocessed]:
         record = await find_entry(tx, call.viewer, quarantine_id)
@@ -65,7 +65,7 @@ async def reprocess_one(call: Call, _: Filter) -> Response:
 
 async def discard_one(call: Call, _: Filter) -> Response:
     """Say that an entry needs no more looking at."""
-    quarantine_id = call.path("quarantine_id")
+    quarantine_id = call.path("quarantineId")
 
     async def work(tx: Transaction) -> QuarantineEntry:
         record = await find_entry(tx, call.viewer, quarantine_id)
@@ -138,10 +138,10 @@ OPERATIONS = (
         body=ReprocessRequest,
         answer=Results,
     ),
-    Operation("GET", "/api/v1/quarantine/{quarantine_id}", entry, "An entry", answer=QuarantineEntry),
+    Operation("GET", "/api/v1/quarantine/{quarantineId}", entry, "An entry", answer=QuarantineEntry),
     Operation(
         "POST",
-        "/api/v1/quarantine/{quarantine_id}/reprocess",
+        "/api/v1/quarantine/{quarantineId}/reprocess",
         reprocess_one,
         "Try an entry again; 409 unless it waits",
         scope="ops",
@@ -149,7 +149,7 @@ OPERATIONS = (
     ),
     Operation(
         "POST",
-        "/api/v1/quarantine/{quarantine_id}/discard",
+        "/api/v1/quarantine/{quarantineId}/discard",
         discard_one,
         "Say that an entry needs no more looking at; 409 unless it waits",
         scope="ops",

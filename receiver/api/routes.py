@@ -2,7 +2,7 @@
 
 from starlette.routing import Route
 
-from receiver.api import changes, export, journal, pairings, quarantine, token, units
+from receiver.api import changes, export, journal, openapi, pairings, quarantine, token, units
 from receiver.api.operation import Operation, routes_of
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -13,6 +13,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *quarantine.OPERATIONS,
     *export.OPERATIONS,
     *token.OPERATIONS,
+    *openapi.OPERATIONS,
 )
 
 

@@ -18,13 +18,13 @@ async def units(call: Call, asked: UnitFilter) -> Response:
 
 async def unit(call: Call, asked: AsOf) -> Response:
     """One unit and where it stands."""
-    unit_id, now_us = call.path("unit_id"), call.services.clock()
+    unit_id, now_us = call.path("unitId"), call.services.clock()
     return json_response(await call.services.store.read(lambda tx: get_unit(tx, call.viewer, unit_id, asked, now_us)))
 
 
 async def unit_pairings(call: Call, asked: AsOf) -> Response:
     """The history of one unit."""
-    unit_id = call.path("unit_id")
+    unit_id = call.path("unitId")
     return json_response(
         await call.services.store.read(lambda tx: list_unit_pairings(tx, call.viewer, unit_id, asked, call.page))
     )
@@ -35,12 +35,12 @@ OPERATIONS = (
     Operation("GET", "/api/v1/units", units, "Units and where they stand", query=UnitFilter, paged=True, answer=Page[Unit]),
     Operation(
         "GET",
-        "/api/v1/units/{unit_id:path}/pairings",
+        "/api/v1/units/{unitId:path}/pairings",
         unit_pairings,
         "The pairing history of a unit, newest first",
         query=AsOf,
         paged=True,
         answer=Page[Pairing],
     ),
-    Operation("GET", "/api/v1/units/{unit_id:path}", unit, "A unit and where it stands", query=AsOf, answer=Unit),
+    Operation("GET", "/api/v1/units/{unitId:path}", unit, "A unit and where it stands", query=AsOf, answer=Unit),
 )
