@@ -73,8 +73,6 @@ def unit_hint(meter: Meter, value: Decimal, unit: str, thresholds: Thresholds) -
     shown = _SHOWN.quantize(_SHOWN.divide(Decimal(fitting.numerator), Decimal(fitting.denominator)), _SHOWN_STEP).normalize(
         _SHOWN
     )
-    return (
-        None
-        if outside(shown, thresholds)
-        else f"{taken}: {decimal_text(value)} '{unit}' would be {decimal_text(shown)} '{meter.unit}'."
-    )
+    if outside(shown, thresholds):
+        return None
+    return f"{taken}: {decimal_text(value)} {unit} would be {decimal_text(shown)} {meter.unit}."

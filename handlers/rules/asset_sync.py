@@ -1,0 +1,175 @@
+"""A sync, decided: what each entry creates or changes, stores, holds back and answers. Nothing is read or written here.
+
+Source: Asset Sync. Each entry stands alone: one that fails changes nothing, and its siblings go on.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from handlers.rules.asset_changes import asset_changes, assignment_changes
+from handlers.rules.asset_fields import merged_asset
+from handlers.rules.asset_index import AssetIndex
+from handlers.rules.asset_matching import Match, match
+from handlers.rules.asset_meters import MeterWork, SyncContext, Warnings, slots
+from handlers.rules.effective import effective
+from handlers.rules.sync_messages import adopted, repeated, suspect
+from handlers.rules.telematics import is_missed, missed, seen
+from schemas.asset_plans import AssetPlan, HeldMeter, MeterCount, Outcome
+from schemas.asset_sync import AssetEntry, AssetFailure, AssetResult, AssetSyncAnswer
+from schemas.assets import Asset, Change
+from schemas.errors import ConflictError, InvalidInputError
+from schemas.readings import Mark
+
+
+class NewIds(NamedTuple):
+    """The ids of an asset that is about to be created."""
+
+    asset_id: str
+    lease_asset_id: int
+
+
+Mint = Callable[[], NewIds]
+
+
+class Place(NamedTuple):
+    """Where an entry stands in its request: its number, the position of its first reading, whether its id came once before."""
+
+    number: int = 0
+    position: int = 0
+    repeated: bool = False
+
+
+def plan_batch(
+    entries: Sequence[AssetEntry | AssetFailure], index: AssetIndex, context: SyncContext, mint: Mint
+) -> list[AssetPlan | AssetFailure]:
+    """The plan, or the failure, of each entry in order; each builds on those before it. `index` is brought up to date.
+
+    `mint` gives the ids of an asset that is created, and is called for nothing else.
+    """
+    plans: list[AssetPlan | AssetFailure] = []
+    times: dict[str | None, int] = {}
+    position = 0
+    for number, entry in enumerate(entries):
+        times[entry.external_asset_id] = times.get(entry.external_asset_id, 0) + 1
+        if isinstance(entry, AssetFailure):
+            plans.append(entry)
+            continue
+        again = times[entry.external_asset_id] == 2  # noqa: PLR2004 - the second time, and only then
+        plans.append(plan_entry(entry, Place(number, position, again), index, context, mint))
+        position += slots(entry)
+    return plans
+
+
+def plan_entry(entry: AssetEntry, place: Place, index: AssetIndex, context: SyncContext, mint: Mint) -> AssetPlan | AssetFailure:
+    """The plan of one entry, already applied to `index`; or why it fails, with `index` as it was."""
+    warnings = Warnings()
+    if place.repeated:
+        warnings.add(repeated(entry.external_asset_id))
+    try:
+        found = match(entry, index)
+        asset = merged_asset(entry, found, index, warnings.add, context.now_us)
+    except (InvalidInputError, ConflictError) as error:
+        return AssetFailure(entry.external_asset_id, error.message)
+    if found.asset is None:
+        asset_id, lease_asset_id = mint()
+        asset = replace(asset, asset_id=asset_id, lease_asset_id=lease_asset_id)
+    elif found.by == "link":
+        warnings.add(adopted(found.asset.external_asset_id))
+    work = MeterWork(index, asset, context, warnings)
+    work.take(entry, place.position)
+    plan = _plan(place.number, entry.external_asset_id, _outcome(entry, found), found.asset, work)
+    if not _is_backfill(entry):
+        plan = replace(plan, counts=_counts(work))
+    index.apply(plan)
+    return plan
+
+
+def plan_held(held: HeldMeter, asset: Asset, index: AssetIndex, context: SyncContext) -> AssetPlan:
+    """What applying a held-back attempt to its asset does, once its meter exists. It is no sync: nothing counts as seen.
+
+    `context.seq` is the sequence of the sync that it came in: a field or a reading that came later stands.
+    """
+    work = MeterWork(index, asset, context, Warnings())
+    work.restore(held)
+    plan = _plan(0, asset.external_asset_id, "UPDATED", asset, work)
+    index.apply(plan)
+    return plan
+
+
+def sync_answer(
+    sync_batch_id: str | None, plans: Sequence[AssetPlan | AssetFailure], marks: Mapping[tuple[int, int], Mark]
+) -> AssetSyncAnswer:
+    """The answer of a sync, once the series it touched have been judged: `marks` by the (seq, position) of its readings."""
+    return AssetSyncAnswer(
+        results=tuple(asset_result(plan, marks) for plan in plans if isinstance(plan, AssetPlan)),
+        errors=tuple(plan for plan in plans if isinstance(plan, AssetFailure)),
+        sync_batch_id=sync_batch_id or UNSET,
+    )
+
+
+def asset_result(plan: AssetPlan, marks: Mapping[tuple[int, int], Mark]) -> AssetResult:
+    """The result of one entry: its plan's warnings, and those on readings that the series makes SUSPECT."""
+    warnings = Warnings(plan.warnings)
+    for reading in plan.readings:
+        mark = marks.get((reading.seq, reading.position))
+        if mark is not None and mark.status == "SUSPECT" and mark.reason:
+            warnings.add(suspect(reading, mark.reason))
+    asset = plan.asset
+    return AssetResult(plan.external_asset_id, plan.outcome, asset.asset_id, warnings.texts, asset.lease_asset_id, plan.hints)
+
+
+def _plan(number: int, external_asset_id: str, outcome: Outcome, before: Asset | None, work: MeterWork) -> AssetPlan:
+    asset = work.asset
+    changes = (*asset_changes(before, asset), *_assignment_changes(before, work))
+    changed = bool(changes) or before is None or before.code_given != asset.code_given
+    return AssetPlan(
+        number=number,
+        external_asset_id=external_asset_id,
+        outcome=outcome,
+        before=before,
+        asset=replace(asset, updated_at_us=work.context.now_us) if changed else asset,
+        asset_changed=changed,
+        meters=work.changed(),
+        readings=tuple(work.readings),
+        held=tuple(work.held.values()),
+        changes=changes,
+        warnings=work.warnings.texts,
+        hints=tuple(work.hints.values()),
+    )
+
+
+def _assignment_changes(before: Asset | None, work: MeterWork) -> Iterator[Change]:
+    """The assignments whose effective values change, those that the asset's own status turns on or off among them."""
+    for code in work.assigned():
+        explicit, implied = work.stored.get(code), code in work.implied
+        was = effective(explicit, before.status, implied=implied) if before and (explicit or implied) else None
+        yield from assignment_changes(code, was, work.effective(code))
+
+
+def _counts(work: MeterWork) -> tuple[MeterCount, ...]:
+    """The telematics of the asset's expected meters, each seen or missed in this sync."""
+    counts = []
+    for code in work.assigned():
+        meter, state = work.effective(code), work.telematics(code)
+        counted = state
+        if code not in work.seen:
+            counted = missed(state, work.context.seq) if is_missed(meter) else state
+        elif meter.expected_from_sync:
+            counted = seen(state, work.context.seq, work.context.at_us)
+        if counted != state:
+            counts.append(MeterCount(code, counted))
+    return tuple(counts)
+
+
+def _is_backfill(entry: AssetEntry) -> bool:
+    """An entry with `meterReadings` and no `meters` is history, and says nothing about what was heard of today."""
+    return bool(entry.meter_readings) and not entry.meters
+
+
+def _outcome(entry: AssetEntry, found: Match) -> Outcome:
+    if entry.status in ("INACTIVE", "RETIRED"):
+        return "DISABLED"
+    return "UPDATED" if found.asset else "CREATED"
