@@ -1,9 +1,9 @@
 """What the files of this room ask of an engine: transactions, and named statements in them. No driver is imported here.
 
 `work` is a function of one connection that is run inside one transaction. It must be safe to run again (an engine repeats it
-after a deadlock), and may await nothing but its connection's methods (on SQLite it runs on the connection's own thread, where
-there is no event loop). An error of a statement may be caught only around a `savepoint()`, and StoreUnavailableError not at all:
-the transaction is of no use after it, and says so.
+after a deadlock or when a key was taken), and may await nothing but its connection's methods (on SQLite it runs on the
+connection's own thread, where there is no event loop). An error of a statement may be caught only around a `savepoint()`, and
+StoreUnavailableError not at all: the transaction is of no use after it, and says so.
 
 Values are str, int, bool (kept as 0 or 1), float, bytes, None, and lists of str or int for the list macros. Any text reads back
 as it was written, characters included that an engine can't hold. Errors: StoreUnavailableError (locked, full, gone: trying again

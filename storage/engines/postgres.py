@@ -1,7 +1,8 @@
 """The engine for several receivers: PostgreSQL through asyncpg.
 
-A write is a READ COMMITTED transaction, a read a REPEATABLE READ one that can't write. A deadlock or a serialization failure runs
-the whole work again. The server's encoding must be UTF8; text columns are `COLLATE "C"` (see `storage.migrations`).
+A write is a READ COMMITTED transaction, a read a REPEATABLE READ one that can't write. A deadlock, a serialization failure or a
+unique key that was taken runs the whole work again. The server's encoding must be UTF8; text columns are `COLLATE "C"` (see
+`storage.migrations`).
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import asyncpg
 
-from schemas.errors import StoreUnavailableError
+from schemas.errors import ConflictError, StoreUnavailableError
 from storage.engine import Work
 from storage.engines.postgres_connection import CollisionError, PostgresConnection, is_gone, translate
 from storage.migrations import MIGRATIONS_FOLDER, apply_next, list_pending, read_migrations
@@ -85,8 +86,8 @@ class PostgresEngine:
         while True:
             try:
                 return await self._attempt(work, readonly=readonly)
-            except CollisionError:
-                if attempt == ATTEMPTS:
+            except (CollisionError, ConflictError) as error:
+                if attempt == ATTEMPTS or not _may_pass(error):
                     raise
             await asyncio.sleep(random.uniform(0, _JITTER_S * 2**attempt))  # noqa: S311 - spreads load, keeps no secret
             attempt += 1
@@ -139,6 +140,11 @@ class PostgresEngine:
                 except (*_DRIVER_ERRORS, ValueError) as error:
                     raise _unreachable(error) from error
             return self._pool
+
+
+def _may_pass(error: CollisionError | ConflictError) -> bool:
+    """Whether the work may fare better on a second run: it collided, or someone else had just inserted what it inserted too."""
+    return isinstance(error, CollisionError) or isinstance(error.__cause__, asyncpg.UniqueViolationError)
 
 
 def _unreachable(error: Exception) -> StoreUnavailableError:
