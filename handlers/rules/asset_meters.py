@@ -14,6 +14,7 @@ from schemas.asset_plans import HeldMeter, MeterPlan
 from schemas.asset_sync import AssetEntry, CurrentReading, HistoricalReading, MeterEntry
 from schemas.asset_sync_decoding import thresholds_of
 from schemas.assets import Asset, Assignment, EffectiveAssignment, Explicit, Meter, Telematics
+from schemas.decimals import same_json
 from schemas.readings import Reading
 from schemas.wire import microseconds
 
@@ -125,9 +126,16 @@ class MeterWork:
         for reading in held.readings:
             self.store(reading)
 
+    def is_changed(self, code: str) -> bool:
+        """Whether the explicit layer of a meter is new or other than stored."""
+        layer, stored = self._layers.get(code), self.stored.get(code)
+        if layer is None or stored is None:
+            return layer is not stored
+        return layer != stored or not same_json(layer.fields, stored.fields)
+
     def changed(self) -> tuple[MeterPlan, ...]:
-        """The layers that are new or other than stored."""
-        return tuple(MeterPlan(code, layer) for code, layer in self._layers.items() if layer != self.stored.get(code))
+        """The layers that are."""
+        return tuple(MeterPlan(code, layer) for code, layer in self._layers.items() if self.is_changed(code))
 
     def assigned(self) -> list[str]:
         """The codes of all meters that the asset has now, said or implied."""

@@ -143,9 +143,13 @@ def _plan(number: int, external_asset_id: str, outcome: Outcome, before: Asset |
 
 def _assignment_changes(before: Asset | None, work: MeterWork) -> Iterator[Change]:
     """The assignments whose effective values change, those that the asset's own status turns on or off among them."""
+    same_status = before is not None and before.status == work.asset.status
     for code in work.assigned():
         explicit, implied = work.stored.get(code), code in work.implied
-        was = effective(explicit, before.status, implied=implied) if before and (explicit or implied) else None
+        known = before is not None and (explicit is not None or implied)
+        if known and same_status and not work.is_changed(code):
+            continue
+        was = effective(explicit, before.status, implied=implied) if before and known else None
         yield from assignment_changes(code, was, work.effective(code))
 
 
