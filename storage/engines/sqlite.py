@@ -40,6 +40,7 @@ _PRAGMAS = (
 _WRITER_PRAGMAS = (*_PRAGMAS, "PRAGMA wal_autocheckpoint = 16000")
 _READER_PRAGMAS = (*_PRAGMAS, "PRAGMA wal_autocheckpoint = 0", "PRAGMA query_only = ON")  # only the writer checkpoints
 _BRIEF_PRAGMAS = (*_READER_PRAGMAS, "PRAGMA busy_timeout = 0")  # the event loop waits for nobody
+_INTERRUPT_S = 0.05
 _NEVER = Event()
 
 
@@ -185,10 +186,10 @@ async def _cross(db: aiosqlite.Connection, work: Work[T], *, readonly: bool) -> 
         return cast("T", await execute(partial(contextvars.copy_context().run, run)))
     except asyncio.CancelledError:
         stopped.set()
-        if readonly:
-            raw.interrupt()  # a long read ends early; a write is stopped between its statements
         settled = asyncio.ensure_future(execute(int))  # the thread takes its work in order
         while not settled.done():
+            if readonly:
+                raw.interrupt()  # ends a long read early, but not one that is just about to start: so again and again
             with suppress(asyncio.CancelledError):
-                await asyncio.shield(settled)
+                await asyncio.wait({settled}, timeout=_INTERRUPT_S)
         raise

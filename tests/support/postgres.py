@@ -4,9 +4,14 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+
+# The server ends when the pipe to this shell is closed: when the tests say so, or when their process dies in whatever way.
+_KEEPER = '"$@" & server=$!; cat > /dev/null; kill -QUIT $server; wait $server; rm -rf "$FOLDER"'
+_START_TIMEOUT_S = 30
 
 
 def _find_programs() -> Path:
@@ -22,26 +27,41 @@ class PostgresServer:
 
     def __init__(self) -> None:
         self._user = "nobody" if os.geteuid() == 0 else None  # the server refuses to run as root
-        self._folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+        self._folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
         self._programs = self._reachable(_find_programs())
         self._data = self._folder / "data"
         if self._user:
             shutil.chown(self._folder, self._user)
+        self._keeper: subprocess.Popen[bytes] | None = None
         self._numbers = count(1)
 
     def start(self) -> None:
         """Make the data folder and start the server."""
         self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
-        settings = f"-c listen_addresses= -k {self._folder} -c fsync=off -c full_page_writes=off -c max_connections=100"
-        self._run("pg_ctl", "-w", "-D", self._data, "-l", self._folder / "log", "-o", settings, "start")
+        settings = ["listen_addresses=", "fsync=off", "full_page_writes=off", "max_connections=100", "deadlock_timeout=100"]
+        server = [self._programs / "postgres", "-D", self._data, "-k", self._folder, *(f"--{setting}" for setting in settings)]
+        with (self._folder / "log").open("wb") as log:
+            self._keeper = subprocess.Popen(
+                ["/bin/sh", "-c", _KEEPER, "sh", *map(str, server)],
+                user=self._user,
+                cwd="/",
+                env={"FOLDER": str(self._folder), "PATH": os.defpath, "LC_ALL": "C"},
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for the tests, which then stop it
+            )
+        give_up = time.monotonic() + _START_TIMEOUT_S
+        while self._call("pg_isready", "-q", "-h", self._folder).returncode != 0:
+            assert time.monotonic() < give_up, (self._folder / "log").read_text()
+            time.sleep(0.02)
 
     def stop(self) -> None:
         """Stop the server and delete all of it."""
-        try:
-            if (self._data / "postmaster.pid").exists():
-                self._run("pg_ctl", "-w", "-D", self._data, "-m", "immediate", "stop")
-        finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._keeper is not None and self._keeper.stdin is not None:
+            self._keeper.stdin.close()
+            self._keeper.wait(timeout=60)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def create(self, template: str = "template1") -> str:
         """A new database made after another one; its name."""
@@ -62,9 +82,12 @@ class PostgresServer:
         self._run("psql", "-X", "-q", "-h", self._folder, "-U", "postgres", "-d", "postgres", "-c", statement)
 
     def _run(self, program: str, *arguments: object) -> None:
-        command = [str(self._programs / program), *map(str, arguments)]
-        done = subprocess.run(
-            command,
+        done = self._call(program, *arguments)
+        assert done.returncode == 0, f"{program}: {done.stderr.decode()}"
+
+    def _call(self, program: str, *arguments: object) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [str(self._programs / program), *map(str, arguments)],
             user=self._user,
             cwd="/",
             check=False,
@@ -73,7 +96,6 @@ class PostgresServer:
             stderr=subprocess.PIPE,
             timeout=60,
         )
-        assert done.returncode == 0, f"{program}: {done.stderr.decode()}"
 
     def _reachable(self, programs: Path) -> Path:
         """The programs, copied when another user must run them and can't get to them (a checkout under /root)."""
