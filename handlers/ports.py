@@ -6,6 +6,7 @@ the thread of its connection. Lists of pairs are `(organization_id, unit_id)`.
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from schemas.facts import Copy, Flag
@@ -24,6 +25,7 @@ from schemas.records import (
     EventRow,
     FlagRecord,
     NeighbourRow,
+    OverviewRecord,
     PairingRecord,
     PairingRow,
     QuarantineRecord,
@@ -173,6 +175,10 @@ class Events(Protocol):
 
     async def find_entry(self, organization_id: str, seq: int) -> EventRecord | None: ...
 
+    async def take_ignored(self, organization_id: str, seq: int) -> EventRecord | None:
+        """An entry that is ignored, locked until the transaction ends; None if there is none any more."""
+        ...
+
     async def list_batches(self, before: int, limit: int, organization_id: str | None) -> list[BatchRow]: ...
 
     async def find_batches(
@@ -274,6 +280,14 @@ class Clients(Protocol):
     async def drop_idle_tokens(self, before_us: int) -> None: ...
 
 
+class Overview(Protocol):
+    """How much there is of everything."""
+
+    async def count(self, now_us: int) -> OverviewRecord:
+        """Everything counted, as of `now_us` where a deadline decides."""
+        ...
+
+
 class Transaction(Protocol):
     """One transaction over everything that is kept."""
 
@@ -285,6 +299,7 @@ class Transaction(Protocol):
     quarantine: Quarantine
     rejected: Rejected
     clients: Clients
+    overview: Overview
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """A part of the transaction that can fail alone."""
@@ -303,4 +318,11 @@ class Store(Protocol):
 
     async def read(self, work: Work[Result]) -> Result:
         """Run `work` on one consistent snapshot; writing fails."""
+        ...
+
+    async def backup(self, target: Path, work: Work[Result]) -> tuple[Result, Result | None]:
+        """Copy what one snapshot holds to the empty file `target`, and check the copy; nobody waits for it.
+
+        What `work` gives on that snapshot and, where the copy is a database itself, on the copy. DrawbarError: it failed.
+        """
         ...

@@ -44,8 +44,14 @@ async def discard(tx: Transaction, quarantine_id: int) -> None:
 
 
 async def reprocess_ignored(tx: Transaction, row: EventRecord, organizations: Collection[str], now_us: int) -> Reprocessed:
-    """Try an ignored entry again, now that there may be a decoder for its type and version."""
-    return await _retry(tx, row, row.raw or b"", organizations, now_us)
+    """Try an ignored entry again, now that there may be a decoder for its type and version.
+
+    ConflictError: somebody else has done so since `row` was read.
+    """
+    taken = await tx.events.take_ignored(row.organization_id, row.seq)
+    if taken is None:
+        raise ConflictError("the entry isn't ignored any more")
+    return await _retry(tx, taken, taken.raw or b"", organizations, now_us)
 
 
 async def _waiting(tx: Transaction, quarantine_id: int) -> QuarantineRecord:

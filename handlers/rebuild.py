@@ -60,21 +60,22 @@ async def _rebuild_units(tx: Transaction, units: list[Unit], now_us: int) -> int
 
 
 async def digest(store: Store) -> str:
+    """The digest over all derived state of units, as `digest_of` makes it, of one snapshot."""
+    return await store.read(digest_of)
+
+
+async def digest_of(tx: Transaction) -> str:
     """SHA-256 in hex over all derived state of units, in their order; equal state gives an equal digest on either engine.
 
     Left out are when a row was written and other ids of pairings and cases, which both depend on how deliveries came.
     """
-
-    async def work(tx: Transaction) -> str:
-        hashed = hashlib.sha256()
-        after = ("", "")
-        while page := await tx.histories.all_units(after, UNITS_AT_A_TIME):
-            stored = await tx.histories.rows_of(page)
-            for unit in page:
-                row, pairings, cases, flags = stored[unit]
-                undated = [pairing._replace(updated_at_us=0) for pairing in pairings]
-                hashed.update(to_json((unit, row, undated, cases, flags)))
-            after = page[-1]
-        return hashed.hexdigest()
-
-    return await store.read(work)
+    hashed = hashlib.sha256()
+    after = ("", "")
+    while page := await tx.histories.all_units(after, UNITS_AT_A_TIME):
+        stored = await tx.histories.rows_of(page)
+        for unit in page:
+            row, pairings, cases, flags = stored[unit]
+            undated = [pairing._replace(updated_at_us=0) for pairing in pairings]
+            hashed.update(to_json((unit, row, undated, cases, flags)))
+        after = page[-1]
+    return hashed.hexdigest()

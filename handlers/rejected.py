@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from handlers.ingest import ingest
+from handlers.ingest import ingest_each
 from handlers.ports import Store, Transaction
 from handlers.rules.intake import Intake
 from handlers.rules.recording import IDS_PER_COMMIT, Answer
@@ -58,7 +58,8 @@ async def replay(
 ) -> list[Replayed]:
     """Judge all held deliveries again, oldest first; `judge` gives the intake of one that is genuine after all.
 
-    What is genuine is taken in and leaves the ring in one transaction; the rest stays.
+    What is genuine is taken in and leaves the ring in one transaction, what of it can't be applied into quarantine; the rest
+    stays.
     """
     results: list[Replayed] = []
     after = -1
@@ -79,6 +80,6 @@ async def replay(
 async def _judge_again(tx: Transaction, record: RejectedRecord, intake: Intake | None, now_us: int) -> Replayed:
     if intake is None:
         return Replayed(record, None)
-    (answer,) = await ingest(tx, [intake], now_us)
+    (answer,) = await ingest_each(tx, [intake], now_us)
     await tx.rejected.remove([record.rejected_id])
     return Replayed(record, answer)

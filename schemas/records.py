@@ -261,3 +261,22 @@ class DeliveryRow(NamedTuple):
     received_at_us: int
     remote: str | None
     answer: str
+
+
+class OverviewRecord(NamedTuple):
+    """How much there is of everything; entries of batches by what became of them, units by state, cases that aren't resolved."""
+
+    deliveries: int
+    batches: int
+    applied: int
+    duplicates: int
+    quarantined: int
+    ignored: int
+    units: dict[str, int]
+    pairings: int
+    cases: int
+    cases_escalated: int
+    rejected: int
+    rejected_bytes: int
+    rejected_oldest_us: int | None
+    clients: int

@@ -13,13 +13,19 @@ can help), ConflictError (a constraint is broken); what is a mistake of the prog
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from schemas.errors import DrawbarError
 from storage.statements import Statement
 from storage.translation import Dialect
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
+
+
+class BackupError(DrawbarError):
+    """A copy of the database could not be made, or can't be relied on."""
 
 
 class Connection(Protocol):
@@ -88,6 +94,18 @@ class Engine(Protocol):
     @abstractmethod
     async def pending_migrations(self) -> list[str]:
         """The names of the migrations that `migrate` would apply."""
+
+    @abstractmethod
+    async def applied_migrations(self) -> list[str]:
+        """The names of the migrations that were applied; none where there is no database yet, and this doesn't make one."""
+
+    @abstractmethod
+    async def backup(self, target: Path, work: Work[T]) -> tuple[T, T | None]:
+        """Copy what one snapshot holds to the empty file `target` while others go on writing, and check that the copy is whole.
+
+        The results of `work` on that very snapshot and, where the copy is a database itself, on the copy. BackupError: it can't
+        be done here, or the copy isn't whole. What is left in `target` then is of no use.
+        """
 
     @abstractmethod
     async def close(self) -> None:

@@ -47,6 +47,11 @@ class EventTables:
         row = await self._connection.fetch_one(SQL["find_entry"], organization_id=organization_id, seq=seq)
         return EventRecord(*row) if row else None
 
+    async def take_ignored(self, organization_id: str, seq: int) -> EventRecord | None:
+        """An ignored entry, locked until the transaction ends."""
+        row = await self._connection.fetch_one(SQL["take_ignored"], organization_id=organization_id, seq=seq)
+        return EventRecord(*row) if row else None
+
     async def list_batches(self, before: int, limit: int, organization_id: str | None) -> list[BatchRow]:
         """Batches, newest first, from before an id."""
         rows = await self._connection.fetch(SQL["list_batches"], before=before, limit=limit, organization_id=organization_id)

@@ -69,10 +69,18 @@ def find_pending(migrations: list[Migration], records: list[Row]) -> list[Migrat
 
 async def list_pending(connection: Connection, migrations: list[Migration]) -> list[str]:
     """The names of the migrations that this database lacks. MigrationError: as `find_pending`."""
+    return [migration.name for migration in find_pending(migrations, await _records(connection))]
+
+
+async def list_applied(connection: Connection) -> list[str]:
+    """The names of the migrations that this database has, in order."""
+    return [name for name, _ in await _records(connection)]
+
+
+async def _records(connection: Connection) -> list[Row]:
+    """What was applied, as (name, sha256); nothing in a database that is empty."""
     recorded = await connection.fetch_one(SQL["find_records"]) is not None
-    return [
-        migration.name for migration in find_pending(migrations, await connection.fetch(SQL["list_records"]) if recorded else [])
-    ]
+    return await connection.fetch(SQL["list_records"]) if recorded else []
 
 
 async def apply_next(connection: Connection, migrations: list[Migration]) -> str | None:

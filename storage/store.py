@@ -1,6 +1,8 @@
 """The store: transactions of an engine, seen as the tables that use cases speak of."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 from handlers.ports import (
     Changes,
@@ -8,6 +10,7 @@ from handlers.ports import (
     Events,
     Histories,
     Journal,
+    Overview,
     Pairings,
     Quarantine,
     Rejected,
@@ -21,6 +24,7 @@ from storage.engine import Connection, Engine
 from storage.events import EventTables
 from storage.histories import HistoryTables
 from storage.journal import JournalTable
+from storage.overview import OverviewTables
 from storage.pairings import PairingTables
 from storage.quarantine import QuarantineTable
 from storage.rejected import RejectedTable
@@ -39,6 +43,7 @@ class Tables:
         self.quarantine: Quarantine = QuarantineTable(connection)
         self.rejected: Rejected = RejectedTable(connection)
         self.clients: Clients = ClientTables(connection)
+        self.overview: Overview = OverviewTables(connection)
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """A part of the transaction that can fail alone."""
@@ -53,18 +58,20 @@ class DatabaseStore:
 
     async def write(self, work: Work[Result]) -> Result:
         """Run `work` in one transaction and commit it before returning."""
-
-        async def run(connection: Connection) -> Result:
-            tx: Transaction = Tables(connection)
-            return await work(tx)
-
-        return await self.engine.write(run)
+        return await self.engine.write(_on_tables(work))
 
     async def read(self, work: Work[Result]) -> Result:
         """Run `work` on one consistent snapshot."""
+        return await self.engine.read(_on_tables(work))
 
-        async def run(connection: Connection) -> Result:
-            tx: Transaction = Tables(connection)
-            return await work(tx)
+    async def backup(self, target: Path, work: Work[Result]) -> tuple[Result, Result | None]:
+        """Copy one snapshot to a file; what `work` gives on it and on the copy."""
+        return await self.engine.backup(target, _on_tables(work))
 
-        return await self.engine.read(run)
+
+def _on_tables(work: Work[Result]) -> Callable[[Connection], Awaitable[Result]]:
+    async def run(connection: Connection) -> Result:
+        tx: Transaction = Tables(connection)
+        return await work(tx)
+
+    return run

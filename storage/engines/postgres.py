@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, TypeVar
 import asyncpg
 
 from schemas.errors import ConflictError, StoreUnavailableError
-from storage.engine import Work
+from storage.engine import Connection, Work
+from storage.engines.postgres_backup import dump_database, find_programs
 from storage.engines.postgres_connection import CollisionError, PostgresConnection, is_gone, translate
-from storage.migrations import MIGRATIONS_FOLDER, apply_next, list_pending, read_migrations
+from storage.migrations import MIGRATIONS_FOLDER, apply_next, list_applied, list_pending, read_migrations
+from storage.statements import load
 from storage.translation import Dialect
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+SQL = load("backup")
 ATTEMPTS = 5
 _JITTER_S = 0.02
 _CONNECT_TIMEOUT_S = 10.0
@@ -72,6 +75,22 @@ class PostgresEngine:
         """List what is pending."""
         migrations = read_migrations(self._migrations, self.dialect)
         return await self.read(lambda connection: list_pending(connection, migrations))
+
+    async def applied_migrations(self) -> list[str]:
+        """List what was applied."""
+        return await self.read(list_applied)
+
+    async def backup(self, target: Path, work: Work[T]) -> tuple[T, T | None]:
+        """Let pg_dump write an archive of the snapshot; it is no database before it is restored, so nothing is run on it."""
+        find_programs()
+
+        async def dump(connection: Connection) -> T:
+            result = await work(connection)
+            snapshot = await connection.fetch_one(SQL["export_snapshot"])
+            await dump_database(self._url, str(snapshot[0] if snapshot else ""), target)
+            return result
+
+        return await self.read(dump), None
 
     async def close(self) -> None:
         """Close all connections once their transactions have ended."""

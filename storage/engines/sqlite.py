@@ -20,8 +20,9 @@ import aiosqlite
 
 from schemas.errors import StoreUnavailableError
 from storage.engine import Work
+from storage.engines.sqlite_backup import copy_database
 from storage.engines.sqlite_connection import transact
-from storage.migrations import MIGRATIONS_FOLDER, apply_next, list_pending, read_migrations
+from storage.migrations import MIGRATIONS_FOLDER, apply_next, list_applied, list_pending, read_migrations
 from storage.translation import Dialect
 
 T = TypeVar("T")
@@ -96,7 +97,25 @@ class SqliteEngine:
     async def pending_migrations(self) -> list[str]:
         """List what is pending."""
         migrations = read_migrations(self._migrations, self.dialect)
+        if not self._path.exists():
+            return [migration.name for migration in migrations]
         return await self.read(lambda connection: list_pending(connection, migrations))
+
+    async def applied_migrations(self) -> list[str]:
+        """List what was applied."""
+        return await self.read(list_applied) if self._path.exists() else []
+
+    async def backup(self, target: Path, work: Work[T]) -> tuple[T, T | None]:
+        """Copy the file with SQLite's online backup, on a thread of its own; if the caller is cancelled, wait for its end."""
+        stopped = Event()
+        with self._opening():
+            copying = asyncio.create_task(asyncio.to_thread(copy_database, self._path, target, stopped, work))
+        try:
+            return await asyncio.shield(copying)
+        except asyncio.CancelledError:
+            stopped.set()
+            await asyncio.gather(copying, return_exceptions=True)
+            raise
 
     async def close(self) -> None:
         """Close all connections, the writer as the last: it can fold the log into the file."""

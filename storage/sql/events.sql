@@ -46,6 +46,14 @@ SELECT organization_id, seq, batch_id, delivery_id, entry, outcome, event_type, 
 FROM events
 WHERE organization_id = :organization_id AND seq = :seq
 
+-- name: take_ignored
+-- One ignored entry, locked until the transaction ends.
+SELECT organization_id, seq, batch_id, delivery_id, entry, outcome, event_type, event_version, event_key, unit_id, asset_id, kind,
+       at_us, reason, meaning, source, batch_key, batch_time_us, raw
+FROM events
+WHERE organization_id = :organization_id AND seq = :seq AND outcome = 'ignored'
+for_update
+
 -- name: list_batches
 -- Batches, newest first; one that names several organizations is summed up over those that may be seen.
 SELECT batch_id, min(event_batch_id), min(event_subscription_id), min(event_batch_time_us), min(source), min(subscription),

@@ -1,5 +1,6 @@
 """Quarantine tried again: what becomes of entries and bodies, of their batches' counts, and of the histories they belong to."""
 
+import asyncio
 from collections.abc import Collection
 from typing import Any
 
@@ -227,3 +228,15 @@ async def test_a_body_that_still_is_no_batch_goes_on_waiting(store: DatabaseStor
     result = await retry(store, entry)
     assert (result.state, result.path) == ("waiting", "$")
     assert await dump(store, *TABLES) == before
+
+
+async def test_an_ignored_entry_is_tried_again_once(store: DatabaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two who read it, the second finds that it isn't ignored any more, and nothing is counted twice."""
+    await deliver(store, [body_of([pairing(0) | {"eventVersion": 3}])])
+    (held,) = await store.read(lambda tx: tx.events.held_events(0, 10, None))
+    monkeypatch.setitem(DECODERS, ("unit.paired", 3), DECODERS["unit.paired", 2])
+    tries = [store.write(lambda tx: reprocess_ignored(tx, held, (), LATER_US)) for _ in range(2)]
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["ConflictError", "Reprocessed"]
+    assert (await batch(store))[-4:] == (1, 0, 0, 0)
+    assert len(await rows(store, "SELECT 1 FROM events")) == 1
