@@ -179,7 +179,7 @@ asyncio.run(main())
 def test_processes_that_migrate_at_once_all_succeed(empty_database_url: str, folder: Path) -> None:
     """Of several processes on one new database each migration is applied by one, and all end well."""
     for number in range(3, 12):
-        write(folder, f"{number:04}_more", "INSERT INTO things SELECT name || '+' FROM things;")
+        write(folder, f"{number:04}_more", "INSERT INTO things SELECT 'n' || COUNT(*) FROM things;")
     command = [sys.executable, "-c", _MIGRATE, empty_database_url, str(folder)]
     root = Path(__file__).parents[2]
     processes = [subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) for _ in range(3)]

@@ -107,6 +107,31 @@ async def test_readers_are_as_many_as_allowed(engine: SqliteEngine) -> None:
     assert most == 2
 
 
+async def test_a_waiting_writer_can_be_cancelled(engine: SqliteEngine) -> None:
+    """A writer that is cancelled while another one works never starts, and the one that works isn't disturbed."""
+    await create(engine, "a")
+    begun, go_on, seen = threading.Event(), threading.Event(), list[str]()
+
+    async def first(connection: Connection) -> None:
+        begun.set()
+        go_on.wait(10)
+        await connection.execute(SQL["rename"], id=1, name="z")
+
+    async def second(_: Connection) -> None:
+        seen.append("second")
+
+    working = asyncio.ensure_future(engine.write(first))
+    await asyncio.to_thread(begun.wait, 10)
+    waiting = asyncio.ensure_future(engine.write(second))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    assert [type(result) for result in await gather(waiting)] == [asyncio.CancelledError]
+    go_on.set()
+    await working
+    assert seen == []
+    assert await names(engine) == ["z"]
+
+
 async def test_a_locked_database_is_unavailable(engine: SqliteEngine, path: Path) -> None:
     """A writer in another process that doesn't let go is waited for, then told; afterwards all is well."""
     await create(engine, "a")

@@ -143,33 +143,6 @@ async def test_a_cancelled_transaction_ends(engine: Engine, readonly: bool) -> N
     assert await names(engine) == ["a", "c"]
 
 
-async def test_a_waiting_writer_can_be_cancelled(engine: Engine) -> None:
-    """A writer that is cancelled while another one works never starts."""
-    await create(engine, "a")
-    begun: list[str] = []
-
-    async def work(connection: Connection) -> None:
-        begun.append("second")
-        await connection.execute(SQL["insert"], id=2, name="b")
-
-    async def cancel_the_other() -> None:
-        second.cancel()
-        await asyncio.sleep(0.02)
-
-    async def first(connection: Connection) -> None:
-        await connection.fetch(SQL["lock"], id=1)
-        await others()
-        await connection.execute(SQL["rename"], id=1, name="z")
-
-    others = beside(engine, cancel_the_other)
-    one = asyncio.ensure_future(engine.write(first))
-    await asyncio.sleep(0)
-    second = asyncio.ensure_future(engine.write(work))
-    assert [type(result) for result in await gather(one, second)] == [type(None), asyncio.CancelledError]
-    assert begun == []
-    assert await names(engine) == ["z"]
-
-
 async def test_context_variables_are_visible(engine: Engine) -> None:
     """What is bound to the caller's context, such as a request id for log lines, is bound inside the work."""
     variable = contextvars.ContextVar[str]("variable", default="unset")
