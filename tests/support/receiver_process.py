@@ -82,4 +82,5 @@ async def receiver(database: str, folder: Path, settings: Mapping[str, str] | No
 async def post(client: httpx2.AsyncClient, body: bytes, subscription: str = "default", **headers: str) -> httpx2.Response:
     """POST a delivery, signed as Datahub signs it; `headers` replace or add to those."""
     signed = {"Content-Type": "application/json", "X-SCALAR-Signature": datahub_signature(SECRET, body)}
-    return await client.post(f"/webhooks/datahub/{subscription}", content=body, headers=signed | headers)
+    # Without the client's own credentials: a delivery has those of its subscription alone.
+    return await client.post(f"/webhooks/datahub/{subscription}", content=body, headers=signed | headers, auth=httpx2.Auth())
