@@ -15,6 +15,9 @@ from receiver.pull.requests import StreamRequests
 from schemas.errors import InvalidInputError
 from schemas.providers import Definition, EntityName
 
+# The latest span may hold nothing yet: so many are tried, backwards, until one has a record.
+_CHUNKS_MAX = 4
+
 
 class FailingField(Struct, frozen=True):
     """A standard field that some records of the page don't fill as they must, with the first reason."""
@@ -43,7 +46,7 @@ class StreamCheck(Struct, frozen=True):
 
 
 async def check_streams(definition: Definition, client: ProviderClient, clock: Callable[[], int] = now_us) -> list[StreamCheck]:
-    """Fetch and map one page of every stream; a child stream for one record of its parent, usage for its latest span.
+    """Fetch and map one page of every stream; a child stream for one record of its parent, usage for its latest span with any.
 
     What goes wrong with a stream stands in its `error`; nothing is raised for it.
     """
@@ -90,9 +93,12 @@ async def _page(definition: Definition, name: str, client: ProviderClient, value
     chunks = list(requests.chunks(values.scope))
     if not chunks:
         raise ProviderError("its date range is empty: nothing is complete yet")
-    walk = requests.walk(values, chunks[-1])
-    async with aclosing(walk.pages()) as pages:
-        return await anext(pages, None)
+    for chunk in reversed(chunks[-_CHUNKS_MAX:]):
+        async with aclosing(requests.walk(values, chunk).pages()) as pages:
+            page = await anext(pages, None)
+        if page is not None:
+            return page
+    return None
 
 
 def _look(name: str, entity: EntityName, mapper: Mapper, page: Page | None, values: ParentValues) -> StreamCheck:
