@@ -1,6 +1,7 @@
 """What an HTTP answer means for a pull: usable, worth another try, or wrong for good."""
 
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC
 from decimal import Decimal
@@ -20,6 +21,8 @@ _TOO_MANY = 429
 _SERVER_ERROR = 500
 _REDIRECT = range(300, 400)
 _SHOWN_BODY_MAX = 200
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?")
+_LONGEST_S = 366 * 86_400.0
 _document = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -46,16 +49,17 @@ def check_status(response: httpx2.Response, shown: Callable[[str], str], now_us:
 def retry_after_s(headers: httpx2.Headers, now_us: int) -> float | None:
     """The wait in a Retry-After header, as seconds or as a date (RFC 9110, section 10.2.3); None without a readable one.
 
+    Some servers write fractions of a second, so those are read too.
     A date counts by the provider's clock as well as by ours, and the longer of the two waits is kept.
     """
     value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
+    if _SECONDS.fullmatch(value):
+        return min(float(value), _LONGEST_S)
     at_us = _date_us(value)
     if at_us is None:
         return None
     theirs_us = _date_us(headers.get("date", ""))
-    return max(0, at_us - now_us, 0 if theirs_us is None else at_us - theirs_us) / 1e6
+    return min(max(0, at_us - now_us, 0 if theirs_us is None else at_us - theirs_us) / 1e6, _LONGEST_S)
 
 
 def _date_us(value: str) -> int | None:

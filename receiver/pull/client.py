@@ -70,10 +70,11 @@ class ProviderClient:
         built = build_auth(auth, self.base_url, secrets, self.redactor, clock)
         self._tokens = built if isinstance(built, TokenSource) else None
         limits, retry = definition.limits, definition.retry
+        headers = {"Accept": f"application/{definition.format}"}
+        headers |= {name: secrets.reveal(text) for name, text in definition.headers.items()}
         self._http = httpx2.AsyncClient(
             auth=TokenAuth(built) if isinstance(built, TokenSource) else built,
-            headers={"Accept": f"application/{definition.format}"}
-            | {name: secrets.reveal(text) for name, text in definition.headers.items()},
+            headers={name.encode(): value.encode() for name, value in headers.items()},
             timeout=httpx2.Timeout(limits.read_timeout_s, connect=limits.connect_timeout_s, pool=None),
             limits=httpx2.Limits(max_connections=limits.concurrency, max_keepalive_connections=limits.concurrency),
             follow_redirects=False,

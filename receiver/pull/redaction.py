@@ -63,7 +63,8 @@ class Redactor:
 
 def _forms(secret: str) -> frozenset[str]:
     """As it is, percent-encoded in both ways, and as JSON and Python quote it."""
-    quoted = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1]}
+    quoted = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    quoted |= {json.dumps(secret)[1:-1], repr(secret)[1:-1], repr(secret.encode())[2:-1]}
     return frozenset(form for form in quoted if form)
 
 

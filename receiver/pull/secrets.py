@@ -1,6 +1,7 @@
 """References to secrets: where a definition may have them, where it must, and what they stand for."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -115,13 +116,20 @@ def _resolve(reference: str, path: str, environ: Mapping[str, str], folder: Path
         value = environ.get(name, "")
         if not value:
             raise at(path, f"the environment variable {name} is not set")
-        return Secret(value)
+        return _usable(value, path, f"the environment variable {name}")
     try:
         value = (folder / name).read_text("utf-8").rstrip("\r\n")
     except (OSError, ValueError) as error:
         raise at(path, f"the file {name} can't be read: {type(error).__name__}") from error
     if not value:
         raise at(path, f"the file {name} is empty")
+    return _usable(value, path, f"the file {name}")
+
+
+def _usable(value: str, path: str, source: str) -> Secret:
+    """No header can carry a control character, such as a line break in the middle."""
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+        raise at(path, f"{source} holds a control character")
     return Secret(value)
 
 

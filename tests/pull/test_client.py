@@ -72,7 +72,7 @@ async def test_compressed_answers_are_read(httpbin: str, path: str) -> None:
 @pytest.mark.parametrize("place", ["header", "query"])
 async def test_an_api_key_is_sent_where_the_api_wants_it(wiremock: WireMock, place: str) -> None:
     """An API key goes into a header or a query parameter, beside the request's own parameters."""
-    secret = SECRET if place == "query" else "plain-key"
+    secret = SECRET if place == "query" else "plain-key"  # WireMock reads headers as ASCII
     where: dict[str, object] = {"X-Key": {"equalTo": secret}}
     if place == "query":
         wiremock.stub("/v2/vehicles", gives([{"id": 1}]), queryParameters=where)

@@ -264,14 +264,15 @@ def test_secrets_are_looked_up_for_one_environment(tmp_path: Path) -> None:
 
 def test_missing_secrets_are_all_named(tmp_path: Path) -> None:
     """An unset variable, an empty file and a missing one are each named, by the place that refers to them."""
-    made = changed("headers", {"X-Key": "env:NOT_SET", "Authorization": "file:empty"})
+    made = changed("headers", {"X-Key": "env:NOT_SET", "Authorization": "file:empty", "X-Token": "env:TWO_LINES"})
     (tmp_path / "empty").write_text("\n")
     with pytest.raises(InvalidInputError) as caught:
-        resolve_secrets(made, "production", {"NOT_SET": ""}, tmp_path)
+        resolve_secrets(made, "production", {"NOT_SET": "", "TWO_LINES": "one\ntwo"}, tmp_path)
     assert {problem.path: problem.message for problem in caught.value.problems} == {
         "$.auth.client_secret": "the file fleet.secret can't be read: FileNotFoundError",
         "$.headers.X-Key": "the environment variable NOT_SET is not set",
         "$.headers.Authorization": "the file empty is empty",
+        "$.headers.X-Token": "the environment variable TWO_LINES holds a control character",
     }
 
 
