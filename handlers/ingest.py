@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from handlers.ports import Transaction, Unit
-from handlers.refold import plan_from_start, plan_onward, tell, write_plans
+from handlers.refold import load_recorded, plan_from_start, plan_onward, tell, write_plans
 from handlers.rules.intake import Batch, Intake, refused
 from handlers.rules.plan import UnitPlan
 from handlers.rules.recording import Answer, FactId, Recording
@@ -71,9 +71,9 @@ async def _plan(
             plans.append(plan)
     if not late:
         return plans, set()
-    recorded = await tx.journal.copies_of(late)
-    known = {(copy.organization_id, copy.event_key) for rows in recorded.values() for copy in rows}
-    together = {unit: [*recorded.get(unit, ()), *copies[unit]] for unit in late}
+    recorded = await load_recorded(tx, late)
+    known = {(copy.organization_id, copy.event_key) for each in recorded.values() for copy in each.copies}
+    together = {unit: recorded[unit].also(copies[unit]) for unit in late}
     return [*plans, *await plan_from_start(tx, late, together, now_us)], known
 
 

@@ -16,6 +16,7 @@ from schemas.records import (
     BatchRecord,
     BatchRow,
     CaseRecord,
+    CaseRow,
     ChangeRecord,
     ClientRecord,
     DeliveryRecord,
@@ -30,9 +31,11 @@ from schemas.records import (
     PairingRow,
     QuarantineRecord,
     RejectedRecord,
+    StatementRow,
     UnitRecord,
     UnitRow,
 )
+from schemas.statements import Statement
 
 Result = TypeVar("Result")
 Unit = tuple[str, str]
@@ -64,8 +67,8 @@ class Journal(Protocol):
         """The stored batches with one of these eventBatchIds."""
         ...
 
-    async def copies_of(self, units: Sequence[Unit]) -> dict[Unit, list[Copy]]:
-        """All copies of these units."""
+    async def copies_of(self, units: Sequence[Unit], known_at_us: int | None = None) -> dict[Unit, list[Copy]]:
+        """All copies of these units, or those known by a time."""
         ...
 
     async def put_batches(self, rows: Sequence[BatchRecord]) -> None: ...
@@ -153,8 +156,58 @@ class Pairings(Protocol):
         """An interval by its own id, or by one made from a fact in it."""
         ...
 
+    async def units_naming(self, assets: Sequence[tuple[str, str]], after: Unit, limit: int) -> list[Unit]:
+        """Units that anything recorded puts on one of these assets, or takes off it, in order, from after `after`."""
+        ...
+
     async def neighbours(self, assets: Sequence[tuple[str, str]]) -> list[NeighbourRow]:
         """Who was on assets, given by (organization, asset id), and when, as far as the start and the unit's type are known."""
+        ...
+
+
+class OperatorStatements(Protocol):
+    """What operators said."""
+
+    async def put(self, rows: Sequence[Statement]) -> None: ...
+
+    async def of_units(self, units: Sequence[Unit], known_at_us: int | None = None) -> dict[Unit, list[Statement]]:
+        """All statements about these units, or those known by a time."""
+        ...
+
+    async def about(self, keys: Sequence[tuple[str, str]]) -> list[StatementRow]:
+        """What was said of facts, given by (organization, event key), oldest first."""
+        ...
+
+    async def find_assertion(self, event_key: str, organization_id: str | None) -> StatementRow | None:
+        """The first statement that asserts this."""
+        ...
+
+    async def list_assertions(
+        self, before: int, limit: int, organization_id: str | None, **filters: object
+    ) -> list[StatementRow]:
+        """Assertions, newest first, from before a sequence number."""
+        ...
+
+
+class Cases(Protocol):
+    """Cases as queries read them, and what was announced of them."""
+
+    async def list_cases(
+        self, before: tuple[str, int, str], limit: int, organization_id: str | None, **filters: object
+    ) -> list[CaseRow]:
+        """Cases, newest first by their first failure, from before (organization, first_at_us, case id)."""
+        ...
+
+    async def find_case(self, case_id: str, organization_id: str | None) -> CaseRow | None:
+        """A case by its own id, or by one made from another failure in it."""
+        ...
+
+    async def due(self, now_us: int, limit: int) -> list[CaseRow]:
+        """Open cases past a deadline that was not announced yet, the longest due first."""
+        ...
+
+    async def claim(self, organization_id: str, case_id: str, deadline_us: int) -> bool:
+        """Take it on oneself to announce that a deadline has passed; False if somebody has done so."""
         ...
 
 
@@ -294,6 +347,8 @@ class Transaction(Protocol):
     journal: Journal
     histories: Histories
     pairings: Pairings
+    statements: OperatorStatements
+    cases: Cases
     events: Events
     changes: Changes
     quarantine: Quarantine

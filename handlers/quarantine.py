@@ -7,7 +7,7 @@ from msgspec import Raw, Struct
 
 from handlers.ingest import ingest
 from handlers.ports import Transaction, Unit
-from handlers.refold import plan_from_start, tell, write_plans
+from handlers.refold import load_recorded, plan_from_start, tell, write_plans
 from handlers.rules.intake import Arrival, Batch, Entry, decode_entry, take_in
 from handlers.rules.recording import IDS_PER_COMMIT, event_record
 from schemas.errors import ConflictError, NotFoundError
@@ -88,10 +88,10 @@ async def _record_anew(
     units: list[Unit] = [(entry.organization_id, entry.copy.unit_id)] if entry.copy else []
     if units:
         await tx.histories.hold(units)
-    recorded = await tx.journal.copies_of(units) if units else {}
+    recorded = await load_recorded(tx, units) if units else {}
     outcome: Literal["applied", "duplicate", "ignored"] = "ignored"
     if entry.copy:
-        known = {copy.event_key for copies in recorded.values() for copy in copies}
+        known = {copy.event_key for copy in recorded[units[0]].copies}
         outcome = "duplicate" if entry.copy.event_key in known else "applied"
     commit_id = await tx.journal.begin()
     batch = Batch("", row.source, row.batch_time_us, row.batch_key, "", ())
@@ -101,7 +101,7 @@ async def _record_anew(
     await tx.journal.move_count(row.batch_id, (row.organization_id, row.outcome), (entry.organization_id, outcome))
     plans = []
     if entry.copy:
-        together = {units[0]: [*recorded.get(units[0], ()), entry.copy]}
+        together = {units[0]: recorded[units[0]].also([entry.copy])}
         plans = await plan_from_start(tx, units, together, now_us)
     await tell(tx, commit_id, await write_plans(tx, plans), now_us)
     return outcome

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from handlers.ports import Store, Transaction, Unit
-from handlers.refold import tell, write_plans
+from handlers.refold import load_recorded, tell, write_plans
 from handlers.rules.mending import mend, right_rows
 from schemas.wire import to_json
 
@@ -45,8 +45,8 @@ async def rebuild(store: Store, clock: Callable[[], int], progress: Callable[[in
 
 async def _rebuild_units(tx: Transaction, units: list[Unit], now_us: int) -> int:
     await tx.histories.hold(units)
-    copies = await tx.journal.copies_of(units)
-    right = {unit: right_rows(unit, copies.get(unit, ()), now_us) for unit in units}
+    recorded = await load_recorded(tx, units)
+    right = {unit: right_rows(unit, recorded[unit], now_us) for unit in units}
     ids = [row[:2] for one in right.values() for row in one.rows.aliases]
     aliases = await tx.histories.stored_aliases(ids) if ids else set()
     stored = await tx.histories.rows_of(units)
@@ -54,7 +54,7 @@ async def _rebuild_units(tx: Transaction, units: list[Unit], now_us: int) -> int
     if plans:
         commit_id = await tx.journal.begin()
         drafts = await write_plans(tx, plans)
-        await tx.histories.remove_units([unit for unit in units if unit not in copies])
+        await tx.histories.remove_units([unit for unit in units if recorded[unit].is_empty])
         await tell(tx, commit_id, drafts, now_us)
     return len(plans)
 

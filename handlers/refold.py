@@ -1,33 +1,40 @@
-"""Bring the stored state of units to what their recorded copies say."""
+"""Bring the stored state of units to what is recorded of them."""
 
 from collections.abc import Mapping, Sequence
 
 from handlers.ports import Transaction, Unit
 from handlers.rules.facts import merge_all
 from handlers.rules.plan import ChangeDraft, Stored, UnitPlan, plan_unit, stored_open
+from handlers.rules.statements import Recorded, fold_recorded
 from handlers.rules.units import can_go_on, fold_unit
 from schemas.facts import Copy
 from schemas.pairing import UnitState
 from schemas.records import ChangeRecord
 
 
+async def load_recorded(tx: Transaction, units: Sequence[Unit], known_at_us: int | None = None) -> dict[Unit, Recorded]:
+    """All that is recorded of each of these units, or what of it was known at a time."""
+    copies = await tx.journal.copies_of(units, known_at_us)
+    statements = await tx.statements.of_units(units, known_at_us)
+    return {unit: Recorded(copies.get(unit, ()), statements.get(unit, ())) for unit in units}
+
+
 async def plan_from_start(
-    tx: Transaction, units: Sequence[Unit], copies: Mapping[Unit, Sequence[Copy]], now_us: int
+    tx: Transaction, units: Sequence[Unit], recorded: Mapping[Unit, Recorded], now_us: int
 ) -> list[UnitPlan]:
-    """Fold all copies of each unit and compare with all that is stored of it."""
+    """Fold all that is recorded of each unit and compare with all that is stored of it."""
     intervals = await tx.histories.stored_intervals(units)
     episodes = await tx.histories.stored_episodes(units)
     flags = await tx.histories.stored_flags(units)
     plans = []
     for unit in units:
         stored = Stored(intervals.get(unit, []), episodes.get(unit, []), flags.get(unit, {}))
-        fold = fold_unit(UnitState(), merge_all(copies.get(unit, ())))
-        plans.append(plan_unit(*unit, stored, fold, now_us))
+        plans.append(plan_unit(*unit, stored, fold_recorded(recorded[unit]), now_us))
     return plans
 
 
 def plan_onward(unit: Unit, state: UnitState, copies: Sequence[Copy], now_us: int) -> UnitPlan | None:
-    """Fold copies that are all later than what the unit has seen; None if one is not."""
+    """Fold copies that are all later than what the unit has seen; None if one is not, or is of a void fact."""
     facts = merge_all(copies)
     if not can_go_on(state, facts):
         return None
@@ -50,13 +57,12 @@ async def write_plans(tx: Transaction, plans: Sequence[UnitPlan]) -> list[Change
     return [draft for plan in plans for draft in plan.changes]
 
 
-async def tell(tx: Transaction, commit_id: int, drafts: Sequence[ChangeDraft], now_us: int) -> int:
-    """Take the transaction's place in the journal and append its changes there; the time from which all of it is known."""
+async def tell(tx: Transaction, commit_id: int, drafts: Sequence[ChangeDraft], now_us: int) -> list[ChangeRecord]:
+    """Take the transaction's place in the journal and append its changes there; the changes as they stand in the feed."""
     stamp = await tx.journal.stamp(commit_id, now_us)
-    await tx.changes.append(
-        [
-            ChangeRecord(draft.organization_id, stamp.position, n, draft.type, draft.unit_id, stamp.known_at_us, draft.data)
-            for n, draft in enumerate(drafts)
-        ]
-    )
-    return stamp.known_at_us
+    rows = [
+        ChangeRecord(draft.organization_id, stamp.position, n, draft.type, draft.unit_id, stamp.known_at_us, draft.data)
+        for n, draft in enumerate(drafts)
+    ]
+    await tx.changes.append(rows)
+    return rows

@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from schemas.facts import Location
 from schemas.pairing import ChangeType, UnitStatus
+from schemas.vin import Candidate
 
 Outcome = Literal["applied", "duplicate", "ignored", "quarantined"]
 CaseState = Literal["open", "escalated", "resolved", "dismissed"]
@@ -42,7 +43,10 @@ class Note(Struct, frozen=True):
 
 
 class Case(Struct, frozen=True, rename="camel"):
-    """An episode in which a unit could not be matched."""
+    """An episode in which a unit could not be matched, or was matched doubtfully.
+
+    A VinMismatch names the asset that the unit was paired with, and its VIN. `mergedInto` stands in changes of the feed alone.
+    """
 
     case_id: str
     organization_id: str
@@ -58,9 +62,11 @@ class Case(Struct, frozen=True, rename="camel"):
     resolved_at: str | None
     resolved_by: Literal["paired", "unpaired", "dismissed"] | None
     suggestion: str | None
-    candidates: tuple[Any, ...]
+    candidates: tuple[Candidate, ...]
     location: Location | None
     notes: tuple[Note, ...]
+    asset_id: str | None = None
+    asset_vin: str | None = None
     merged_into: str | None = None
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 Kind = Literal["paired", "failed", "unpaired"]
-Flag = Literal["staleUnpair", "tie", "clockSkew", "contradiction"]
+Flag = Literal["staleUnpair", "tie", "replaced", "clockSkew", "contradiction"]
 
 
 class Location(Struct, frozen=True):

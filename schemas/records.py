@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from schemas.facts import Meaning
-from schemas.pairing import Interval, UnitState
+from schemas.pairing import Episode, Interval, UnitState
+from schemas.statements import Statement
 
 
 class BatchRecord(NamedTuple):
@@ -126,7 +127,7 @@ class PairingRecord(NamedTuple):
 
 
 class CaseRecord(NamedTuple):
-    """An episode."""
+    """An episode; `dismissed_at_us` is set while it is dismissed."""
 
     organization_id: str
     case_id: str
@@ -135,6 +136,7 @@ class CaseRecord(NamedTuple):
     first_at_us: int
     deadline_us: int
     resolved_at_us: int | None
+    dismissed_at_us: int | None
     episode_json: str
 
 
@@ -209,6 +211,22 @@ class PairingRow(NamedTuple):
     interval: Interval
 
 
+class CaseRow(NamedTuple):
+    """A case as queries read it."""
+
+    organization_id: str
+    case_id: str
+    unit_id: str
+    episode: Episode
+
+
+class StatementRow(NamedTuple):
+    """A statement as queries read it, with the time from which it is known."""
+
+    statement: Statement
+    known_at_us: int
+
+
 class NeighbourRow(NamedTuple):
     """Who was on an asset, and when."""
 
@@ -264,7 +282,7 @@ class DeliveryRow(NamedTuple):
 
 
 class OverviewRecord(NamedTuple):
-    """How much there is of everything; entries of batches by what became of them, units by state, cases that aren't resolved."""
+    """How much there is of everything; entries of batches by what became of them, units by state, cases to look at."""
 
     deliveries: int
     batches: int

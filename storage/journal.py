@@ -44,11 +44,13 @@ class JournalTable:
         rows = await self._connection.fetch(SQL["batches_of"], event_batch_ids=list(event_batch_ids))
         return [BatchRecord(*row) for row in rows]
 
-    async def copies_of(self, units: Sequence[Unit]) -> dict[Unit, list[Copy]]:
-        """All copies of these units."""
+    async def copies_of(self, units: Sequence[Unit], known_at_us: int | None = None) -> dict[Unit, list[Copy]]:
+        """All copies of these units, or those known by a time."""
         organization_ids, unit_ids = columns(units)
         copies: dict[Unit, list[Copy]] = {}
-        for row in await self._connection.fetch(SQL["copies_of"], organization_ids=organization_ids, unit_ids=unit_ids):
+        for row in await self._connection.fetch(
+            SQL["copies_of"], organization_ids=organization_ids, unit_ids=unit_ids, known_at_us=known_at_us
+        ):
             organization_id, unit_id, event_key, kind, at_us, asset_id, version, meaning, source, batch_key, batch_time_us = row
             copies.setdefault((organization_id, unit_id), []).append(
                 Copy(

@@ -6,11 +6,13 @@ import msgspec
 
 from schemas.facts import Flag, Meaning
 from schemas.pairing import Episode, Interval, UnitState
+from schemas.statements import Details
 
 decode_state = msgspec.json.Decoder(UnitState).decode
 decode_interval = msgspec.json.Decoder(Interval).decode
 decode_episode = msgspec.json.Decoder(Episode).decode
 decode_meaning = msgspec.json.Decoder(Meaning).decode
+decode_details = msgspec.json.Decoder(Details).decode
 decode_flags = msgspec.json.Decoder(tuple[Flag, ...]).decode
 
 

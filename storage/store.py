@@ -5,11 +5,13 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from handlers.ports import (
+    Cases,
     Changes,
     Clients,
     Events,
     Histories,
     Journal,
+    OperatorStatements,
     Overview,
     Pairings,
     Quarantine,
@@ -18,12 +20,14 @@ from handlers.ports import (
     Transaction,
     Work,
 )
+from storage.cases import CaseTables
 from storage.changes import ChangeTable
 from storage.clients import ClientTables
 from storage.engine import Connection, Engine
 from storage.events import EventTables
 from storage.histories import HistoryTables
 from storage.journal import JournalTable
+from storage.operator_statements import OperatorStatementTable
 from storage.overview import OverviewTables
 from storage.pairings import PairingTables
 from storage.quarantine import QuarantineTable
@@ -38,6 +42,8 @@ class Tables:
         self.journal: Journal = JournalTable(connection)
         self.histories: Histories = HistoryTables(connection)
         self.pairings: Pairings = PairingTables(connection)
+        self.statements: OperatorStatements = OperatorStatementTable(connection)
+        self.cases: Cases = CaseTables(connection)
         self.events: Events = EventTables(connection)
         self.changes: Changes = ChangeTable(connection)
         self.quarantine: Quarantine = QuarantineTable(connection)

@@ -9,6 +9,7 @@ from handlers.ports import Transaction
 from handlers.queries.as_of import AsOf
 from handlers.queries.flags import show_pairings
 from handlers.queries.lists import PageAsked, Text, Viewer, cursor_key, literal_pattern
+from handlers.refold import load_recorded
 from handlers.rules.as_of import find_in_force, state_at
 from handlers.rules.views import case_view, serial_number, unit_type
 from schemas.answers import Unit
@@ -98,12 +99,12 @@ async def _standings(tx: Transaction, rows: Sequence[UnitRow], asked: AsOf) -> l
     if at_us is None:
         return [_Standing(row, row.state, row.state.open) for row in rows]
     units = [(row.organization_id, row.unit_id) for row in rows]
-    copies = await tx.journal.copies_of(units)
+    recorded = await load_recorded(tx, units)
     intervals = await tx.histories.stored_intervals(units)
     return [
         _Standing(
             row,
-            state_at(copies.get(unit, ()), at_us),
+            state_at(recorded[unit], at_us),
             find_in_force(intervals.get(unit, ()), at_us, possible=asked.possible),
         )
         for row, unit in zip(rows, units, strict=True)
@@ -125,7 +126,7 @@ async def _show(tx: Transaction, standings: Sequence[_Standing], asked: AsOf, no
             organization_id=row.organization_id,
             state=standing.status,
             pairing=next(pairings) if interval else None,
-            case=case_view(row.organization_id, row.unit_id, state.episode, time_us) if state.episode else None,
+            case=case_view(row.organization_id, row.unit_id, state.case, time_us) if state.case else None,
             last_event_at=optional_time_text(state.at_us),
         )
         for standing in standings

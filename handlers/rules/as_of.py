@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable
 
-from handlers.rules.facts import merge_all
-from handlers.rules.units import fold_unit
-from schemas.facts import Copy
+from handlers.rules.statements import Recorded, fold_recorded
 from schemas.pairing import Interval, UnitState
 
 
-def state_at(copies: Iterable[Copy], at_us: int) -> UnitState:
+def state_at(recorded: Recorded, at_us: int) -> UnitState:
     """The state of a unit after all facts up to and at a time, whenever they came to be known."""
-    return fold_unit(UnitState(), [fact for fact in merge_all(copies) if fact.at_us <= at_us]).state
+    return fold_recorded(recorded, at_us).state
 
 
 def is_in_force(interval: Interval, at_us: int, *, possible: bool = False) -> bool:

@@ -1,5 +1,7 @@
 """Episodes in which a unit could not be matched: a maximal run of failures with no effective success between them."""
 
+from typing import Literal
+
 from msgspec.structs import replace
 
 from handlers.rules.facts import digest_id
@@ -17,7 +19,12 @@ def case_id(organization_id: str, unit_id: str, failure_key: str) -> str:
 
 def with_failure(episode: Episode | None, fact: Fact) -> Episode:
     """The open episode, or a new one, with one more failure, which is later than those in it by (time, key)."""
-    kind = (fact.meaning.reason or "Unknown", fact.meaning.sensor_vin)
+    return with_fact(episode, fact, fact.meaning.reason or "Unknown")
+
+
+def with_fact(episode: Episode | None, fact: Fact, reason: str) -> Episode:
+    """The same for whatever makes a case: a fact that says `reason`."""
+    kind = (reason, fact.meaning.sensor_vin)
     before = episode or Episode(
         kind[0], (), (), attempts=0, first_at_us=fact.at_us, last_at_us=fact.at_us, run_from_us=fact.at_us, sensor_vin=kind[1]
     )
@@ -36,9 +43,9 @@ def with_failure(episode: Episode | None, fact: Fact) -> Episode:
     )
 
 
-def resolved(episode: Episode, success: Fact) -> Episode:
-    """The episode as an effective success ends it."""
-    return replace(episode, resolved_at_us=success.at_us, resolved_by="paired")
+def resolved(episode: Episode, at_us: int, by: Literal["paired", "unpaired"]) -> Episode:
+    """The episode as an effective success, or the end of its interval, ends it."""
+    return replace(episode, resolved_at_us=at_us, resolved_by=by)
 
 
 def deadline_us(episode: Episode) -> int:
@@ -48,7 +55,7 @@ def deadline_us(episode: Episode) -> int:
 
 def is_escalated(episode: Episode, now_us: int) -> bool:
     """Open and past its deadline: computed on reading, never stored."""
-    return episode.resolved_at_us is None and now_us > deadline_us(episode)
+    return episode.status == "open" and now_us > deadline_us(episode)
 
 
 def _kind_order(kind: tuple[str, str | None]) -> tuple[str, str]:

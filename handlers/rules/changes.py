@@ -5,7 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from schemas.pairing import ChangeType, Episode, Interval
+from schemas.pairing import ChangeType, Episode, EpisodeStatus, Interval
+
+_BECAME: dict[EpisodeStatus, ChangeType] = {
+    "open": "case.reopened",
+    "dismissed": "case.dismissed",
+    "resolved": "case.resolved",
+}
 
 
 class IntervalChange(Struct, frozen=True):
@@ -77,12 +83,12 @@ def diff_episodes(old: Iterable[Episode], new: Iterable[Episode], id_of: Callabl
     for key, episode in after.items():
         was = before.get(key)
         if was is None:
-            changes.append(EpisodeChange("case.opened", key, replace(episode, resolved_at_us=None, resolved_by=None)))
-        if episode.resolved_at_us is not None and (was is None or was.resolved_at_us is None):
-            changes.append(EpisodeChange("case.resolved", key, episode))
+            opened = replace(episode, resolved_at_us=None, resolved_by=None, dismissal=None)
+            changes.append(EpisodeChange("case.opened", key, opened))
+        if episode.status != (was.status if was else "open"):
+            changes.append(EpisodeChange(_BECAME[episode.status], key, episode))
         elif was is not None and was != episode:
-            reopened = was.resolved_at_us is not None and episode.resolved_at_us is None
-            changes.append(EpisodeChange("case.reopened" if reopened else "case.updated", key, episode))
+            changes.append(EpisodeChange("case.updated", key, episode))
     return EpisodeDifference(
         {key: episode for key, episode in after.items() if before.get(key) != episode},
         tuple(key for key in before if key not in after),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from schemas.events import Payload
-from schemas.facts import Copy, Fact, Flag, Kind, Meaning
+from schemas.facts import Copy, Fact, Flag, Meaning
 from schemas.wire import canonical_json
 
 ASSERTED = "Asserted"
@@ -19,10 +19,11 @@ def digest_id(prefix: str, parts: Sequence[object], digits: int) -> str:
     return prefix + hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:digits]
 
 
-def event_key(organization_id: str, unit_id: str, kind: Kind, at_us: int, what: object) -> str:
+def event_key(organization_id: str, unit_id: str, kind: str, at_us: int, what: object) -> str:
     """The identity of a fact: 32 hex digits. `what` is the assetId, or `[reason, sensorVIN]` for a failure.
 
-    Redeliveries, the same event in another batch, and its v1 and v2 copies share it.
+    Redeliveries, the same event in another batch, and its v1 and v2 copies share it. What an operator asserts is told from what
+    Datahub says by `what` alone (see `handlers.rules.statements.asserted_key`).
     """
     return digest_id("", (organization_id, unit_id, kind, at_us, what), 32)
 

@@ -30,9 +30,12 @@ def fold_instant(state: UnitState, at_us: int, facts: Sequence[Fact]) -> Step:
     Of the assets paired now one counts: first those not also unpaired now, then manual before auto, then the smaller id.
     Then (1) the open asset closes if it is unpaired now; (2) with nothing open before, the smallest of the assets unpaired
     but not paired now and never held gets an interval of unknown start; (3) the pairing that counts confirms or opens, or,
-    unpaired in the same instant, leaves an empty interval. Assertions of an operator replace Datahub's facts of the instant.
+    unpaired in the same instant, leaves an empty interval. Assertions of an operator replace Datahub's pairings and unpairings
+    of the instant, which are flagged; not its failures, which say nothing of the history and stay in the unit's cases.
     """
+    replaced: list[Fact] = []
     if any(fact.meaning.reason == ASSERTED for fact in facts):
+        replaced = [fact for fact in facts if fact.meaning.reason != ASSERTED]
         facts = [fact for fact in facts if fact.meaning.reason == ASSERTED]
     paired = {fact.asset_id or "": fact for fact in facts if fact.kind == "paired"}
     unpaired = {fact.asset_id or "": fact for fact in facts if fact.kind == "unpaired"}
@@ -63,7 +66,8 @@ def fold_instant(state: UnitState, at_us: int, facts: Sequence[Fact]) -> Step:
             idle.discard(counting)
             now_open, last_end_us = None, at_us
 
-    flags: dict[str, Flag] = {unpaired[asset].event_key: "staleUnpair" for asset in idle}
+    flags: dict[str, Flag] = {fact.event_key: "replaced" for fact in replaced}
+    flags |= {unpaired[asset].event_key: "staleUnpair" for asset in idle}
     flags |= {fact.event_key: "tie" for asset, fact in paired.items() if asset != counting}
     after = replace(state, at_us=at_us, open=now_open, held=held, last_end_us=last_end_us)
     return Step(after, ended, flags, effective)

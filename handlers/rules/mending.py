@@ -1,4 +1,4 @@
-"""What brings the stored rows of one unit to what its recorded copies say, whatever is stored now."""
+"""What brings the stored rows of one unit to what is recorded of it, whatever is stored now."""
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import TypeVar
@@ -6,11 +6,10 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from handlers.rules.facts import merge_all
 from handlers.rules.plan import Stored, UnitPlan, plan_unit
-from handlers.rules.units import UnitFold, fold_unit
-from schemas.facts import Copy
-from schemas.pairing import Episode, Interval, UnitState
+from handlers.rules.statements import Recorded, fold_recorded
+from handlers.rules.units import UnitFold
+from schemas.pairing import Episode, Interval
 from schemas.records import AliasRecord, DerivedRows
 
 _Row = TypeVar("_Row", bound=Hashable)
@@ -22,15 +21,15 @@ _episode = msgspec.json.Decoder(Episode)
 
 
 class Right(Struct, frozen=True):
-    """The fold of all copies of a unit, and as a plan the rows that should be stored of it: every one."""
+    """The fold of all that is recorded of a unit, and as a plan the rows that should be stored of it: every one."""
 
     fold: UnitFold
     rows: UnitPlan
 
 
-def right_rows(unit: tuple[str, str], copies: Sequence[Copy], now_us: int) -> Right:
-    """What should be stored of an (organization, unit) of which these copies are recorded."""
-    fold = fold_unit(UnitState(), merge_all(copies))
+def right_rows(unit: tuple[str, str], recorded: Recorded, now_us: int) -> Right:
+    """What should be stored of an (organization, unit) of which this is recorded."""
+    fold = fold_recorded(recorded)
     return Right(fold, plan_unit(*unit, _NOTHING, fold, now_us))
 
 

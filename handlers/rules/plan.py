@@ -47,8 +47,9 @@ class UnitPlan(Struct, frozen=True):
 
 
 def stored_open(state: UnitState) -> Stored:
-    """What going on from `state` can touch: the open interval and the open episode."""
-    return Stored((state.open,) if state.open else (), (state.episode,) if state.episode else (), {})
+    """What going on from `state` can touch: the open interval and the unresolved episodes."""
+    episodes = tuple(episode for episode in (state.episode, state.mismatch) if episode)
+    return Stored((state.open,) if state.open else (), episodes, {})
 
 
 def plan_unit(organization_id: str, unit_id: str, stored: Stored, fold: UnitFold, now_us: int) -> UnitPlan:
@@ -127,6 +128,7 @@ def _case_record(organization_id: str, unit_id: str, key: str, episode: Episode)
         episode.first_at_us,
         deadline_us(episode),
         episode.resolved_at_us,
+        episode.dismissal.at_us if episode.dismissal and episode.status == "dismissed" else None,
         to_json_text(episode),
     )
 

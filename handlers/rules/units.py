@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from handlers.rules.cases import resolved, with_failure
 from handlers.rules.facts import fact_order
 from handlers.rules.history import fold_instant
+from handlers.rules.mismatches import judge_instant
 from schemas.facts import Fact, Flag
 from schemas.pairing import Episode, Interval, UnitState
 
@@ -16,8 +17,8 @@ from schemas.pairing import Episode, Interval, UnitState
 class UnitFold(Struct, frozen=True):
     """What facts make of a unit: the state to go on from, and all that the facts began, changed or ended.
 
-    `intervals` and `episodes` are oldest first, with the one still open last; `flags` are by event key and hold only facts
-    that have any.
+    `intervals` and `episodes` are in the order in which they ended, with what is still open last; `flags` are by event key and
+    hold only facts that have any.
     """
 
     state: UnitState
@@ -44,19 +45,20 @@ def fold_unit(state: UnitState, facts: Iterable[Fact]) -> UnitFold:
             if fact.kind == "failed":
                 episode = with_failure(episode, fact)
         if episode and step.effective:
-            episodes.append(resolved(episode, step.effective))
+            episodes.append(resolved(episode, at_us, "paired"))
             episode = None
+        mismatches = judge_instant(state.mismatch, state.open, step.effective, step.ended, at_us)
+        episodes += mismatches.ended
         for key, flag in step.flags.items():
             flags[key] = tuple(sorted((*flags.get(key, ()), flag)))
         intervals += step.ended
-        state = replace(step.state, episode=episode)
+        state = replace(step.state, episode=episode, mismatch=mismatches.open)
     if state.open:
         intervals.append(state.open)
-    if state.episode:
-        episodes.append(state.episode)
+    episodes += [episode for episode in (state.episode, state.mismatch) if episode]
     return UnitFold(state, tuple(intervals), tuple(episodes), flags)
 
 
 def can_go_on(state: UnitState, facts: Iterable[Fact]) -> bool:
-    """Whether all facts are later than what the state has seen, so that folding can go on from it."""
-    return state.at_us is None or all(fact.at_us > state.at_us for fact in facts)
+    """Whether folding can go on from a state: all facts are later than what it has seen, and none is void."""
+    return all((state.at_us is None or fact.at_us > state.at_us) and fact.event_key not in state.void for fact in facts)

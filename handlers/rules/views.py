@@ -2,8 +2,10 @@
 
 from handlers.rules.cases import case_id, deadline_us, is_escalated
 from handlers.rules.history import pairing_id
+from handlers.rules.vin_match import suggestion
 from schemas.answers import Case, CaseState, Note, Pairing
 from schemas.pairing import Episode, Interval
+from schemas.vin import Candidate
 from schemas.wire import optional_time_text, time_text
 
 
@@ -60,10 +62,8 @@ def pairing_view(
 
 
 def case_state(episode: Episode, now_us: int) -> CaseState:
-    """`resolved`, `escalated` past its deadline, else `open`."""
-    if episode.resolved_at_us is not None:
-        return "resolved"
-    return "escalated" if is_escalated(episode, now_us) else "open"
+    """`resolved`, `dismissed`, `escalated` past its deadline, else `open`."""
+    return "escalated" if is_escalated(episode, now_us) else episode.status
 
 
 def case_view(
@@ -72,10 +72,11 @@ def case_view(
     episode: Episode,
     now_us: int,
     *,
-    notes: tuple[Note, ...] = (),
+    candidates: tuple[Candidate, ...] = (),
     merged_into: str | None = None,
 ) -> Case:
-    """An episode on the wire, as of `now_us`."""
+    """An episode on the wire, as of `now_us`; the candidates are those found on reading."""
+    dismissal = episode.dismissal if episode.status == "dismissed" else None
     return Case(
         case_id=episode_id(organization_id, unit_id, episode),
         organization_id=organization_id,
@@ -88,11 +89,13 @@ def case_view(
         last_seen_at=time_text(episode.last_at_us),
         deadline=time_text(deadline_us(episode)),
         retry_until=time_text(deadline_us(episode)) if episode.reason == "NotFound" else None,
-        resolved_at=optional_time_text(episode.resolved_at_us),
-        resolved_by=episode.resolved_by,
-        suggestion=None,
-        candidates=(),
+        resolved_at=optional_time_text(dismissal.at_us if dismissal else episode.resolved_at_us),
+        resolved_by="dismissed" if dismissal else episode.resolved_by,
+        suggestion=suggestion(candidates),
+        candidates=candidates,
         location=episode.location,
-        notes=notes,
+        notes=tuple(Note(note.text, note.author, time_text(note.at_us)) for note in episode.notes),
+        asset_id=episode.asset_id,
+        asset_vin=episode.asset_vin,
         merged_into=merged_into,
     )

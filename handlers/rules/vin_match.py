@@ -50,15 +50,20 @@ def answer(vin: str, candidates: Sequence[Candidate]) -> VinMatch:
     return VinMatch(**asdict(report(read(vin))), suggestion=suggestion(candidates), candidates=tuple(candidates))
 
 
-def mismatch(sensor_vin: str | None, asset_vin: str | None) -> bool:
-    """Whether a successful auto pairing is doubtful: both VINs present, neither invalid, and the match below 0.60."""
+def agree(sensor_vin: str | None, asset_vin: str | None) -> bool | None:
+    """Whether two VINs match at 0.60 or more; None where that can't be said, since one of them is missing or invalid."""
     if not sensor_vin or not asset_vin:
-        return False
+        return None
     sensor, asset = read(sensor_vin), read(asset_vin)
     if "invalid" in {sensor.verdict, asset.verdict}:
-        return False
+        return None
     found = fit(sensor, asset)
-    return found is None or found.score < MISMATCH_BELOW
+    return found is not None and found.score >= MISMATCH_BELOW
+
+
+def mismatch(sensor_vin: str | None, asset_vin: str | None) -> bool:
+    """Whether a successful auto pairing is doubtful: both VINs present, neither invalid, and the match below 0.60."""
+    return agree(sensor_vin, asset_vin) is False
 
 
 def count_shares(sensor: Vin | None, found: Iterable[Found]) -> Shares:

@@ -50,11 +50,11 @@ ORDER BY organization_id, unit_id, first_at_us, case_id
 
 -- name: put_case
 -- A case's row.
-INSERT INTO cases (organization_id, case_id, unit_id, reason, first_at_us, deadline_us, resolved_at_us, episode_json)
-VALUES (:organization_id, :case_id, :unit_id, :reason, :first_at_us, :deadline_us, :resolved_at_us, :episode_json)
+INSERT INTO cases (organization_id, case_id, unit_id, reason, first_at_us, deadline_us, resolved_at_us, dismissed_at_us, episode_json)
+VALUES (:organization_id, :case_id, :unit_id, :reason, :first_at_us, :deadline_us, :resolved_at_us, :dismissed_at_us, :episode_json)
 ON CONFLICT (organization_id, case_id) DO UPDATE
 SET unit_id = excluded.unit_id, reason = excluded.reason, first_at_us = excluded.first_at_us, deadline_us = excluded.deadline_us,
-    resolved_at_us = excluded.resolved_at_us, episode_json = excluded.episode_json
+    resolved_at_us = excluded.resolved_at_us, dismissed_at_us = excluded.dismissed_at_us, episode_json = excluded.episode_json
 
 -- name: delete_case
 -- A case that is no more.
@@ -99,7 +99,7 @@ ORDER BY organization_id, unit_id, sort_us, pairing_id
 
 -- name: stored_cases
 -- The rows of the cases of units, oldest first.
-SELECT organization_id, case_id, unit_id, reason, first_at_us, deadline_us, resolved_at_us, episode_json
+SELECT organization_id, case_id, unit_id, reason, first_at_us, deadline_us, resolved_at_us, dismissed_at_us, episode_json
 FROM cases
 WHERE (organization_id, unit_id) in_pairs(:organization_ids, :unit_ids)
 ORDER BY organization_id, unit_id, first_at_us, case_id
@@ -135,6 +135,15 @@ FROM (
     ORDER BY organization_id, unit_id
     LIMIT :limit
   ) AS some_events
+  UNION
+  SELECT organization_id, unit_id
+  FROM (
+    SELECT DISTINCT organization_id, unit_id
+    FROM statements
+    WHERE (organization_id, unit_id) > (:organization_id, :unit_id)
+    ORDER BY organization_id, unit_id
+    LIMIT :limit
+  ) AS some_statements
   UNION
   SELECT organization_id, unit_id
   FROM (

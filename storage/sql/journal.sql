@@ -49,9 +49,10 @@ VALUES (:organization_id, :seq, :batch_id, :delivery_id, :entry, :outcome, :even
 DELETE FROM events WHERE organization_id = :organization_id AND seq = :seq
 
 -- name: copies_of
--- All copies of some units.
+-- All copies of some units, or those known by a time.
 SELECT organization_id, unit_id, event_key, kind, at_us, asset_id, event_version, meaning, source, batch_key, batch_time_us
 FROM events
+JOIN commits ON commits.commit_id = events.seq >> 24 AND commits.known_at_us <= :known_at_us --? known_at_us
 WHERE (organization_id, unit_id) in_pairs(:organization_ids, :unit_ids) AND event_key IS NOT NULL
 
 -- name: move_count

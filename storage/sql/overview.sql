@@ -17,8 +17,10 @@ SELECT status, count(*) FROM units GROUP BY status
 SELECT count(*) FROM pairings
 
 -- name: count_cases
--- Cases that aren't resolved, and those of them that are past their deadline.
-SELECT count(*), count(CASE WHEN deadline_us < :now_us THEN 1 END) FROM cases WHERE resolved_at_us IS NULL
+-- Cases that are neither resolved nor dismissed, and those of them that are past their deadline.
+SELECT count(*), count(CASE WHEN deadline_us < :now_us THEN 1 END)
+FROM cases
+WHERE resolved_at_us IS NULL AND dismissed_at_us IS NULL
 
 -- name: count_rejected
 -- Deliveries held in the ring, the size of their bodies, and when the oldest came.

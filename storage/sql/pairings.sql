@@ -60,3 +60,20 @@ WHERE alias_id = :alias_id
 SELECT organization_id, asset_id, unit_id, unit_type, paired_at_us, unpaired_at_us
 FROM pairings
 WHERE (organization_id, asset_id) in_pairs(:organization_ids, :asset_ids) AND unit_type <> '' AND paired_at_us IS NOT NULL
+
+-- name: units_naming
+-- Units that something recorded puts on one of some assets, or takes off it, in order.
+SELECT organization_id, unit_id
+FROM (
+  SELECT organization_id, unit_id
+  FROM events
+  WHERE (organization_id, asset_id) in_pairs(:organization_ids, :asset_ids) AND event_key IS NOT NULL
+    AND (organization_id, unit_id) > (:after_organization_id, :after_unit_id)
+  UNION
+  SELECT organization_id, unit_id
+  FROM statements
+  WHERE (organization_id, asset_id) in_pairs(:organization_ids, :asset_ids)
+    AND (organization_id, unit_id) > (:after_organization_id, :after_unit_id)
+) AS named
+ORDER BY organization_id, unit_id
+LIMIT :limit

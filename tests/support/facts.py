@@ -16,7 +16,8 @@ import msgspec
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from handlers.rules.facts import ASSERTED, copy_of, event_key, merge, merge_all
+from handlers.rules.facts import ASSERTED, copy_of, merge, merge_all
+from handlers.rules.statements import asserted_key
 from schemas.events import Payload
 from schemas.facts import Copy, Fact, Kind, Location, Meaning
 from schemas.wire import time_text
@@ -34,7 +35,8 @@ SUBSCRIPTIONS = ("41634ca6-a7fb-4dc2-9461-7e9b24be885e", "51634ca6-a7fb-4dc2-946
 START_US = 1_747_088_400_000_000  # 2025-05-12T22:20:00Z
 MINUTE_US = 60_000_000
 
-_VINS = (None, "1HGCM82633A000001", "F3A000001")
+# The first two go together, the third goes with neither.
+_VINS = (None, "1HGCM82633A000001", "F3A000001", "WDB96340310500042")
 _PLACES = (None, Location(50.869, 2.8942), Location(0.0, -180.0))
 _Details = tuple[str | None, str | None, Location | None]
 _DETAILS: list[_Details] = list(product(_VINS, _VINS, _PLACES))
@@ -76,8 +78,8 @@ def failed(at: float, reason: str = "NotFound", sensor_vin: str | None = "F3A000
 
 
 def asserted(fact: Fact) -> Fact:
-    """The same said by an operator: `Asserted` stands in place of a reason, and the key tells it from Datahub's fact."""
-    key = event_key(fact.organization_id, fact.unit_id, fact.kind, fact.at_us, (ASSERTED, fact.asset_id))
+    """The same said by an operator: `asserted` stands in place of a reason, and the key tells it from Datahub's fact."""
+    key = asserted_key(fact.organization_id, fact.unit_id, fact.kind, fact.at_us, fact.asset_id or "")
     return replace(fact, event_key=key, meaning=Meaning(ASSERTED), flags=())
 
 

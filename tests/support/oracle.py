@@ -6,7 +6,11 @@ instant by the table of single facts, and several by the numbered rule of one in
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
+from msgspec.structs import replace
+
+from handlers.rules.vin_match import agree
 from schemas.facts import Fact
 from schemas.pairing import Episode, Interval
 
@@ -72,6 +76,9 @@ def history_of(facts: Sequence[Fact]) -> History:
     for at_us in sorted({fact.at_us for fact in facts}):
         now = [fact for fact in facts if fact.at_us == at_us and fact.kind != "failed"]
         by_hand = [fact for fact in now if fact.meaning.reason == "Asserted"]
+        for fact in now:
+            if by_hand and fact not in by_hand:
+                history.flag(fact, "replaced")
         now = by_hand or now
         if len(now) == 1:
             _single(history, now[0])
@@ -186,6 +193,36 @@ def episodes_of(facts: Sequence[Fact]) -> list[Episode]:
             runs.append((run, fact))
             run = []
     return [_episode(*pair) for pair in [*runs, (run, None)] if pair[0]]
+
+
+def mismatches_of(facts: Sequence[Fact]) -> list[Episode]:
+    """The unit's VinMismatch cases by interval: runs of doubtful automatic successes, up to one that matches or its end."""
+    found: list[Episode] = []
+    by_key = {fact.event_key: fact for fact in facts}
+    for span in history_of(facts).spans:
+        run: list[Fact] = []
+        for success in (by_key[key] for key in span.evidence if by_key[key].kind == "paired"):
+            together = agree(success.meaning.sensor_vin, success.meaning.asset_vin)
+            if success.meaning.reason == "AutoPair" and together is False:
+                run.append(success)
+            elif together and run:
+                found.append(_mismatch(run, success.at_us, "paired"))
+                run = []
+        if run:
+            found.append(_mismatch(run, span.end, "unpaired" if span.ended_by == "unpaired" else "paired"))
+    return found
+
+
+def _mismatch(run: list[Fact], end: int | None, by: Literal["paired", "unpaired"]) -> Episode:
+    doubtful = [replace(fact, meaning=replace(fact.meaning, reason="VinMismatch")) for fact in run]
+    last = run[-1]
+    return replace(
+        _episode(doubtful, None),
+        asset_id=last.asset_id,
+        asset_vin=last.meaning.asset_vin,
+        resolved_at_us=end,
+        resolved_by=None if end is None else by,
+    )
 
 
 def _episode(run: list[Fact], success: Fact | None) -> Episode:

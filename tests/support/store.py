@@ -20,7 +20,7 @@ OTHER = "d9d90b90-ad39-4a3d-8b89-c25a22acaa25"  # another organization
 
 # Derived tables, with the columns that say when a row was written rather than what is so.
 DERIVED = {"units": (), "pairings": ("updated_at_us",), "cases": (), "aliases": (), "fact_flags": ()}
-RECORDED = ("batches", "deliveries", "events", "quarantine", "commits", "changes", "rejected")
+RECORDED = ("batches", "deliveries", "events", "quarantine", "commits", "changes", "rejected", "statements", "escalations")
 TABLES = (*DERIVED, *RECORDED)
 
 _COLUMNS = parse(

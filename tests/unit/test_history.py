@@ -265,33 +265,41 @@ LATE = [
 BY_HAND = [
     Story("asserted like a fact", [asserted(paired(A, 0)), asserted(unpaired(A, 5))], ["A 0-5 unpaired"]),
     Story("asserted on what Datahub paired: confirms", [paired(A, 0), asserted(paired(A, 5))], ["A 0-"]),
-    Story("asserted replaces a smaller, manual pairing", [paired(A, 0), asserted(paired(B, 0))], ["B 0-"]),
+    Story(
+        "asserted replaces a smaller, manual pairing",
+        [paired(A, 0), asserted(paired(B, 0))],
+        ["B 0-"],
+        [(paired(A, 0), "replaced")],
+    ),
     Story(
         "asserted unpairing replaces Datahub's pairing of the instant",
         [paired(A, 0), paired(B, 5), asserted(unpaired(A, 5))],
         ["A 0-5 unpaired"],
+        [(paired(B, 5), "replaced")],
     ),
     Story(
         "asserted pairing replaces Datahub's unpairing of the instant",
         [paired(A, 0), unpaired(A, 5), asserted(paired(A, 5))],
         ["A 0-"],
+        [(unpaired(A, 5), "replaced")],
     ),
     Story(
-        "what is replaced has no part in (2) and no flag",
+        "what is replaced has no part in (2)",
         [unpaired(A, 5), unpaired(B, 5), asserted(paired(C, 5))],
         ["C 5-"],
+        [(unpaired(A, 5), "replaced"), (unpaired(B, 5), "replaced")],
     ),
     Story(
         "among assertions the usual tie",
         [paired(A, 0), asserted(paired(B, 0)), asserted(paired(C, 0))],
         ["B 0-"],
-        [(asserted(paired(C, 0)), "tie")],
+        [(asserted(paired(C, 0)), "tie"), (paired(A, 0), "replaced")],
     ),
     Story(
         "an asserted unpairing of a stranger, while Datahub's is replaced, is stale",
         [paired(A, 0), unpaired(A, 5), asserted(unpaired(B, 5))],
         ["A 0-"],
-        [(asserted(unpaired(B, 5)), "staleUnpair")],
+        [(asserted(unpaired(B, 5)), "staleUnpair"), (unpaired(A, 5), "replaced")],
     ),
     Story(
         "another instant is not replaced",
