@@ -32,7 +32,8 @@ class ChangeSignal:
     async def wait(self, count: int, timeout_s: float, stop: asyncio.Event, look: Callable[[], Awaitable[object]]) -> None:
         """Return once the count isn't `count` any more, `stop` is set, or the time is up.
 
-        `look` gives what changes whenever the feed grows, such as its last place; its errors pass.
+        `look` gives what changes whenever the feed grows, such as its last place; its errors pass. The first look of all is a
+        move, since nobody knows what was so before it.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout_s
