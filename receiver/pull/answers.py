@@ -1,6 +1,5 @@
 """What an HTTP answer means for a pull: usable, worth another try, or wrong for good."""
 
-import math
 import re
 from collections.abc import Callable
 from datetime import UTC
@@ -68,11 +67,6 @@ def _date_us(value: str) -> int | None:
         return microseconds(at if at.tzinfo is not None else at.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         return None
-
-
-def whole_seconds(seconds: float) -> int:
-    """Seconds for a message, rounded up."""
-    return math.ceil(seconds)
 
 
 def decode_document(body: bytes, format_: Literal["json", "xml"]) -> Document:

@@ -1,6 +1,7 @@
 """One provider's HTTP: credentials, retries, caps, and nothing followed that leads elsewhere."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
@@ -11,7 +12,7 @@ import httpx2
 import stamina
 from msgspec import Struct
 
-from receiver.pull.answers import check_status, decode_document, whole_seconds
+from receiver.pull.answers import check_status, decode_document
 from receiver.pull.auth import TokenAuth, TokenSource, build_auth
 from receiver.pull.definition import environment_of
 from receiver.pull.errors import ProviderError, RescheduleError, TransientError
@@ -151,7 +152,7 @@ class ProviderClient:
             except TransientError as error:
                 wait_s = error.retry_after_s
                 if wait_s is not None and wait_s > self._definition.retry.retry_after_s_max:
-                    message = f"{error.message}: it asks for {whole_seconds(wait_s)} seconds of rest"
+                    message = f"{error.message}: it asks for {math.ceil(wait_s)} seconds of rest"
                     raise RescheduleError(message, self._clock() + int(wait_s * _SECOND_US)) from error
                 raise
             except (httpx2.RequestError, TimeoutError) as error:

@@ -1,5 +1,6 @@
 """One provider's HTTP against httpbin and WireMock: credentials, retries, and what is never followed or shown."""
 
+import asyncio
 import logging
 import time
 from datetime import UTC, datetime, timedelta
@@ -202,6 +203,15 @@ async def test_requests_keep_to_the_stated_rate(wiremock: WireMock) -> None:
         await client.get("/vehicles")
         with pytest.raises(RescheduleError, match="cap on requests"):
             await client.get("/vehicles")
+
+
+async def test_no_more_requests_at_once_than_stated(wiremock: WireMock) -> None:
+    """With two at a time, six requests to a server that takes 0.2 seconds take three rounds."""
+    wiremock.stub("/vehicles", gives([], fixedDelayMilliseconds=200))
+    async with opened(definition(wiremock.url, limits={"concurrency": 2})) as client:
+        started = time.monotonic()
+        await asyncio.gather(*(client.get("/vehicles") for _ in range(6)))
+    assert time.monotonic() - started >= 0.6
 
 
 AUTHS = {

@@ -290,6 +290,24 @@ async def test_some_streams_bring_what_they_need(wiremock: WireMock) -> None:
     assert [each.stream for each in report.streams] == ["meters", "stands"]
 
 
+@pytest.mark.parametrize(
+    ("body", "ids"),
+    [
+        ("<r><v id='1'><name>a</name></v><v id='2'><name>b</name></v></r>", ["1", "2"]),
+        ("<r><v id='1'><name>a</name></v></r>", ["1"]),
+        ("<r/>", []),
+    ],
+)
+async def test_xml_gives_the_same_records(wiremock: WireMock, body: str, ids: list[str]) -> None:
+    """In XML many elements, a lone one and none at all are a list each; attributes carry @."""
+    wiremock.stub("/vehicles", {"status": 200, "body": body})
+    stream = VEHICLES | {"records": "r.v", "fields": {"external_id": '"@id"', "name": "name"}}
+    sink = KeepingSink()
+    report = await run(definition(wiremock.url, {"vehicles": stream}, format="xml"), sink)
+    assert report.status == "succeeded"
+    assert [row.external_id for row in sink.rows.values() if isinstance(row, ProviderAsset)] == ids
+
+
 class ForgetfulSink(KeepingSink):
     """A sink that loses a record."""
 
