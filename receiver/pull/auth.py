@@ -120,7 +120,7 @@ class TokenSource:
             raise TransientError(
                 self._redactor.text(f"the token endpoint failed: {type(error).__name__} {error}".rstrip())
             ) from error
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             self._redactor.error(error)
             raise ProviderError(self._redactor.text(f"the token endpoint's answer can't be used: {error}")) from error
         self._note()

@@ -67,7 +67,7 @@ class ProviderClient:
             self.redactor.add(value)
         self.log = RedactedLog(self.redactor, provider=definition.name, environment=environment)
         self._definition, self._clock = definition, clock
-        self._reveal = secrets.reveal
+        self.reveal = secrets.reveal
         built = build_auth(auth, self.base_url, secrets, self.redactor, clock)
         self._tokens = built if isinstance(built, TokenSource) else None
         limits, retry = definition.limits, definition.retry
@@ -116,8 +116,7 @@ class ProviderClient:
         Raises TransientError when all tries failed, RescheduleError for a wait above `retry_after_s_max`.
         """
         url = self._address(address)
-        revealed = None if parameters is None else {name: self._reveal(text) for name, text in parameters.items()}
-        return await self._retrying(self._wait, self._once, url, revealed, cap, not_found)
+        return await self._retrying(self._wait, self._once, url, parameters, cap, not_found)
 
     def _address(self, address: str) -> httpx2.URL:
         if address.startswith("/") and not address.startswith("//"):
@@ -136,7 +135,7 @@ class ProviderClient:
         """Whether stamina tries again, and after how many seconds where the provider said so: those it never shortens."""
         if not isinstance(error, TransientError):
             return False
-        return True if error.retry_after_s is None else error.retry_after_s
+        return error.retry_after_s or True
 
     async def _once(self, url: httpx2.URL, parameters: Mapping[str, str] | None, cap: RateCap | None, not_found: bool) -> Answer:
         async with self._slots:

@@ -34,6 +34,8 @@ class StreamRequests:
         own = None if stream.date_range is None else stream.date_range.time_zone
         self._zone = zone_of(own or definition.time_zone or "UTC")
         self._cap = client.rate_cap(stream.requests)
+        # Only what the definition itself says can stand for a secret, never what a provider answered.
+        self._query = {name: client.reveal(text) for name, text in stream.query.items()}
 
     def chunks(self, scope: str) -> Iterator[Chunk]:
         """The spans to ask for, oldest first. Raises ProviderError where one would leave a gap behind the watermark."""
@@ -53,7 +55,7 @@ class StreamRequests:
                 parameters[since.parameter] = render_time(
                     since.format, self._zone, look_back_us(watermark_us, since.look_back_days)
                 )
-            yield Chunk(parameters, self._started_us)
+            yield Chunk(parameters, max(self._started_us, watermark_us or 0))
         else:
             yield Chunk({}, None)
 
@@ -63,4 +65,4 @@ class StreamRequests:
         address = PLACEHOLDER.sub(lambda match: quote(values.parameters[match[1]], safe=""), stream.path or "")
         ask = partial(self._client.get, cap=self._cap, not_found=stream.not_found == "empty")
         read = partial(records_of, path=stream.records, format_=self._format)
-        return PageWalk(ask, read, stream.pagination or NoPagination(), address, stream.query | chunk.parameters)
+        return PageWalk(ask, read, stream.pagination or NoPagination(), address, self._query | chunk.parameters)

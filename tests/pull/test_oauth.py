@@ -172,7 +172,17 @@ async def test_a_wait_of_the_token_endpoint_is_kept_too(wiremock: WireMock) -> N
     assert second["loggedDate"] - first["loggedDate"] >= 1000
 
 
-@pytest.mark.parametrize("body", [{"expires_in": 3600}, {"access_token": 7}, {"access_token": ""}, ["token"], "token"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"expires_in": 3600},
+        {"access_token": 7},
+        {"access_token": ""},
+        {"access_token": "t", "expires_in": [1]},
+        ["token"],
+        "token",
+    ],
+)
 async def test_an_answer_without_a_token_is_told(wiremock: WireMock, body: object) -> None:
     """A token endpoint that answers 200 with something else is a fault, not a token."""
     wiremock.stub("/token", gives(body), method="POST")

@@ -308,6 +308,21 @@ async def test_xml_gives_the_same_records(wiremock: WireMock, body: str, ids: li
     assert [row.external_id for row in sink.rows.values() if isinstance(row, ProviderAsset)] == ids
 
 
+async def test_only_the_definition_can_mean_a_secret(wiremock: WireMock) -> None:
+    """A reference in a stream's own query becomes its value; a provider's token that looks like one is sent as it is."""
+    wiremock.stub("/vehicles", gives({"items": [{"id": 1, "name": "a"}], "next": "env:KEY"}), gives({"items": [], "next": None}))
+    stream = VEHICLES | {
+        "query": {"key": "env:KEY"},
+        "records": "items",
+        "pagination": {"type": "cursor", "next": "next", "parameter": "after"},
+    }
+    await run(definition(wiremock.url, {"vehicles": stream}), KeepingSink(), environ={"KEY": "k3y-value"})
+    queries = [
+        {name: value["values"] for name, value in request["queryParams"].items()} for request in wiremock.requests("/vehicles")
+    ]
+    assert queries == [{"key": ["k3y-value"]}, {"key": ["k3y-value"], "after": ["env:KEY"]}]
+
+
 class ForgetfulSink(KeepingSink):
     """A sink that loses a record."""
 
