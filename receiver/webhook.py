@@ -19,6 +19,7 @@ from handlers.rules.intake import Arrival, Intake, take_in
 from handlers.rules.recording import Answer
 from receiver.api.problems import ProblemError, unauthorized, unsupported_media_type
 from receiver.body import read_body
+from receiver.kept_headers import headers_text, is_json_type
 from receiver.metrics import Metrics
 from receiver.settings import Settings, Subscription
 from receiver.signature import verify
@@ -28,8 +29,6 @@ from schemas.ids import quarantine_text
 
 log = structlog.get_logger()
 
-# What is kept of a delivery's headers. Credentials are kept of refused ones alone, since those must be judged again.
-KEPT = frozenset({b"content-type", b"user-agent", b"x-request-id", b"webhook-id", b"webhook-timestamp", b"date"})
 # Decoding more than this would keep the event loop from its other work for too long.
 LARGE_BYTES = 256 * 1024
 CHALLENGE = 'Signature realm="drawbar"'
@@ -81,11 +80,17 @@ class Webhook:
         if not verdict.accepted:
             self._metrics.signature_failures.labels(name, verdict.reason).inc()
             log.warning("delivery.rejected", subscription=name, reason=verdict.reason, remote=remote)
-            kept = _headers_text(headers, everything=True)
+            kept = headers_text(headers, everything=True)
             await self._writer.reject(Rejection(name, received_at_us, remote, verdict.reason, kept, body))
             raise unauthorized(verdict.message, challenge=CHALLENGE)
         arrival = Arrival(
-            name, "webhook", received_at_us, body, remote, _headers_text(headers), _is_json(request.headers.get("content-type"))
+            name,
+            "webhook",
+            received_at_us,
+            body,
+            remote,
+            headers_text(headers),
+            is_json_type(request.headers.get("content-type")),
         )
         intake = await self._decode(arrival, subscription)
         answer = await self._writer.deliver(intake)
@@ -135,17 +140,3 @@ def answer_body(answer: Answer) -> dict[str, object]:
 
 def _quarantined(answer: Answer) -> dict[str, str]:
     return {"quarantineId": quarantine_text(answer.quarantine_id or 0)}
-
-
-def _is_json(content_type: str | None) -> bool:
-    return (content_type or "").partition(";")[0].strip().lower() == "application/json"
-
-
-def _headers_text(headers: list[tuple[bytes, bytes]], *, everything: bool = False) -> str:
-    """Headers as a JSON list of pairs; bytes beyond ASCII keep their value as Latin-1."""
-    kept = [
-        (name.decode("latin-1"), value.decode("latin-1"))
-        for name, value in headers
-        if everything or name in KEPT or name.startswith(b"x-scalar-")
-    ]
-    return _json.encode(kept).decode()

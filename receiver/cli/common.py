@@ -1,30 +1,79 @@
-"""What every command needs: the settings, a store that is current, and tables or JSON to print."""
+"""What every command needs: its settings, a store that is current, and a way to run to its end."""
 
 import contextlib
-import sys
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+import re
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, Protocol, TypeVar
 
 import typer
 import uvloop
-from rich.console import Console
-from rich.table import Table
 
 from handlers.ports import Store
+from handlers.queries.lists import Viewer
 from receiver.logs import configure_logging
 from receiver.safety import secret_values
-from receiver.settings import Settings
+from receiver.secret import shown_database
+from receiver.settings import Settings, SettingsError
 from receiver.settings_file import load_settings
 from receiver.wiring import open_database, open_store
-from schemas.wire import to_json
+from schemas.errors import DrawbarError, InvalidInputError, Problem
+from schemas.events import UUID_PATTERN
+from schemas.wire import parse_time
 
 Result = TypeVar("Result")
 
-DONE, PROBLEMS, WRONG_USE = 0, 1, 2
+DONE, PROBLEMS, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+# Whoever can run commands on the database sees all of it.
+EVERYTHING = Viewer(None, operator=True)
+
+
+def _time(text: str) -> int:
+    try:
+        return parse_time(text, "it")
+    except InvalidInputError:
+        raise typer.BadParameter(f"expected an ISO 8601 time with a zone, such as 2025-05-12T22:20:00Z, got {text!r}") from None
+
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file; else DRAWBAR_CONFIG, else ./drawbar.toml.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+LimitOption = Annotated[int, typer.Option(min=1, max=1_000_000, help="Most rows to list.")]
+CursorOption = Annotated[str | None, typer.Option(help="Go on behind a list that ended with this cursor.")]
+FromOption = Annotated[int | None, typer.Option("--from", parser=_time, metavar="TIME", help="Received at or after this time.")]
+ToOption = Annotated[int | None, typer.Option("--to", parser=_time, metavar="TIME", help="Received before this time.")]
+AtOption = Annotated[int | None, typer.Option("--at", parser=_time, metavar="TIME", help="What was in force at this time.")]
+SinceOption = Annotated[
+    int | None, typer.Option("--updated-since", parser=_time, metavar="TIME", help="Written at or after this time.")
+]
+OrganizationOption = Annotated[str | None, typer.Option(metavar="UUID", help="Of this organization alone.")]
+
+
+class Database(Protocol):
+    """A database as commands see it, whatever engine it is of."""
+
+    @property
+    def dialect(self) -> str:
+        """Which engine this is."""
+        ...
+
+    async def migrate(self) -> list[str]:
+        """Make the database if there is none, and apply what is pending; the names of that."""
+        ...
+
+    async def applied_migrations(self) -> list[str]:
+        """The names of what was applied; none where there is no database."""
+        ...
+
+    async def pending_migrations(self) -> list[str]:
+        """The names of what `migrate` would apply."""
+        ...
+
+
+class Opened(NamedTuple):
+    """A database, and the store on it."""
+
+    database: Database
+    store: Store
 
 
 def settings_of(config: Path | None) -> Settings:
@@ -35,32 +84,50 @@ def settings_of(config: Path | None) -> Settings:
 
 
 @contextlib.asynccontextmanager
-async def opened_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store of the configured database, brought to the current schema."""
+async def opened(settings: Settings) -> AsyncIterator[Opened]:
+    """The configured database as it is; nothing is made, and nothing is migrated."""
     engine = open_database(settings)
     try:
-        await engine.migrate()
-        yield open_store(engine)
+        yield Opened(engine, open_store(engine))
     finally:
         await engine.close()
 
 
+@contextlib.asynccontextmanager
+async def opened_store(settings: Settings, *, make: bool = False) -> AsyncIterator[Store]:
+    """The store of the configured database, at the current schema; with `make` it is brought there, and made if there is none.
+
+    Without it, SettingsError: there is no database. DrawbarError: it isn't current.
+    """
+    async with opened(settings) as (database, store):
+        if make:
+            await database.migrate()
+        else:
+            await check_current(database, settings)
+        yield store
+
+
+async def check_current(database: Database, settings: Settings) -> None:
+    """Refuse a database that isn't there or isn't at the current schema. Errors as for `opened_store`."""
+    if not await database.applied_migrations():
+        raise missing_database(settings)
+    if pending := await database.pending_migrations():
+        raise DrawbarError(f"the database lacks {', '.join(pending)}: run `drawbar migrate`")
+
+
+def missing_database(settings: Settings) -> SettingsError:
+    """That there is no database where the settings say."""
+    message = f"there is no database {shown_database(settings.database)} yet: `drawbar init` or `drawbar serve` makes it"
+    return SettingsError(message, (Problem("database", message),))
+
+
+def viewer_of(organization: str | None) -> Viewer:
+    """Everything, or what is of one organization. BadParameter: not a UUID."""
+    if organization is not None and not re.match(UUID_PATTERN, organization):
+        raise typer.BadParameter(f"expected a UUID, got {organization!r}", param_hint="--organization")
+    return Viewer(organization.lower() if organization else None, operator=True)
+
+
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a command's coroutine to its end."""
+    """Run a command's coroutine to its end. KeyboardInterrupt: Ctrl-C, once what was under way has been undone or committed."""
     return uvloop.run(work)
-
-
-def print_json(value: object) -> None:
-    """One JSON value on a line of its own."""
-    sys.stdout.write(to_json(value).decode() + "\n")
-
-
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table for a person; None is shown as a dash. Off a terminal nothing is cut to a width."""
-    table = Table(title=title, title_justify="left")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*("-" if cell is None else str(cell) for cell in row))
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    console.print(table, markup=False)

@@ -1,8 +1,6 @@
 """`drawbar demo`: signed sample batches over HTTP into a real receiver, a table of who is on what, and the live service."""
 
 import asyncio
-import hashlib
-import hmac
 import secrets
 import tempfile
 from importlib import resources
@@ -13,12 +11,16 @@ import httpx2
 import typer
 
 from receiver.app import create_app
-from receiver.cli.common import print_table, run
+from receiver.cli.common import run
+from receiver.cli.output import print_table, say
 from receiver.logs import configure_logging
+from receiver.safety import secret_values
 from receiver.secret import Secret
 from receiver.server import ServeError, listen, serve
-from receiver.settings import Log, Settings
+from receiver.settings import DEFAULT_SUBSCRIPTION, Log, Settings
+from receiver.signing import signed_headers
 from receiver.stopping import stop_event
+from receiver.wiring import now_us
 
 # In the order of a story: pairings, moves, failures that resolve and one that waits, deliveries that come twice or late.
 STORIES = (
@@ -48,30 +50,43 @@ def demo(
 
 
 async def _demo(folder: Path, port: int, *, once: bool) -> None:
-    secret, operator = secrets.token_urlsafe(32), secrets.token_urlsafe(24)
+    secret, operator = Secret(secrets.token_urlsafe(32)), Secret(secrets.token_urlsafe(24))
     settings = Settings(
         database=str(folder / "demo.db"),
         port=_free(port),
-        webhook_secret=(Secret(secret),),
-        operator_secret=Secret(operator),
+        webhook_secret=(secret,),
+        operator_secret=operator,
         log=Log(level="error"),
     )
-    configure_logging(settings.log, (secret, operator))
+    configure_logging(settings.log, secret_values(settings))
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     service = asyncio.create_task(serve(create_app(settings), settings, on_ready=ready.set_result))
-    await asyncio.wait({service, ready}, return_when=asyncio.FIRST_COMPLETED)
-    if service.done():
-        await service
+    tour = asyncio.create_task(_tour(ready, settings, once=once))
+    waiting: set[asyncio.Task[None]] = {service, tour}
     try:
-        async with httpx2.AsyncClient(base_url=ready.result(), auth=("operator", operator), timeout=30) as client:
-            await _send(client, secret)
-            await _show(client)
-        if not once:
-            _invite(ready.result(), operator)
-            await service
+        # The service ends before the tour does when it can't start, and when it is interrupted.
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if tour.done() and not stop_event().is_set():
+            await tour
+            if not once:
+                await service
     finally:
+        tour.cancel()
         stop_event().set()
-        await service
+        await asyncio.gather(*waiting, return_exceptions=True)
+    await service
+
+
+async def _tour(ready: asyncio.Future[str], settings: Settings, *, once: bool) -> None:
+    """Send the batches and show what became of them."""
+    url = await ready
+    operator = settings.operator_secret.reveal() if settings.operator_secret else ""
+    # Straight to this machine, whatever proxy the environment names.
+    async with httpx2.AsyncClient(base_url=url, auth=("operator", operator), timeout=30, trust_env=False) as client:
+        await _send(client, settings)
+        await _show(client)
+    if not once:
+        _invite(url, operator)
 
 
 def _free(port: int) -> int:
@@ -82,18 +97,15 @@ def _free(port: int) -> int:
     return port
 
 
-async def _send(client: httpx2.AsyncClient, secret: str) -> None:
+async def _send(client: httpx2.AsyncClient, settings: Settings) -> None:
+    subscription = settings.subscriptions[DEFAULT_SUBSCRIPTION]
     rows = []
     stories = resources.files("fixtures") / "stories"
     for story in STORIES:
         for name in sorted(path.name for path in (stories / story).iterdir() if path.name.endswith(".json")):
             body = (stories / story / name).read_bytes()
-            signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-            answer = await client.post(
-                "/webhooks/datahub/default",
-                content=body,
-                headers={"Content-Type": "application/json", "X-SCALAR-Signature": f"sha256={signature}"},
-            )
+            headers = signed_headers(subscription, subscription.secrets[0], body, now_us())
+            answer = await client.post(f"/webhooks/datahub/{DEFAULT_SUBSCRIPTION}", content=body, headers=headers)
             said = answer.json()
             counts = (said.get(count) for count in ("received", "applied", "duplicates", "quarantined", "ignored"))
             rows.append((story, name, answer.status_code, said.get("message"), *counts))
@@ -120,6 +132,6 @@ async def _show(client: httpx2.AsyncClient) -> None:
 
 
 def _invite(url: str, operator: str) -> None:
-    typer.echo(f"\nThe service is live at {url} until you press Ctrl-C. Ask it, for example:")
+    say(f"\nThe service is live at {url} until you press Ctrl-C. Ask it, for example:")
     for path in ("/api/v1/units?state=unmatched", "/api/v1/pairings?at=2025-06-01T00:00:00Z", "/api/v1/quarantine"):
-        typer.echo(f"  curl -s -u operator:{operator} '{url}{path}'")
+        say(f"  curl -s -u operator:{operator} '{url}{path}'")

@@ -1,154 +1,201 @@
-"""`drawbar replay` and `drawbar validate`: batches from files."""
+"""`drawbar replay`: batches from files into the store, or to a running receiver."""
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 import typer
 
-from handlers.ingest import ingest
+from handlers.ingest import ingest, ingest_each
 from handlers.ports import Store, Transaction
-from handlers.preview import counted, preview
+from handlers.preview import Preview, counted, preview, without_body
 from handlers.rules.intake import Arrival, Intake, take_in
+from handlers.rules.plan import ChangeDraft
 from handlers.rules.recording import Answer
-from receiver.batch_files import BatchFile, find_files, read_batches
-from receiver.cli.common import (
-    PROBLEMS,
-    ConfigOption,
-    JsonOption,
-    opened_store,
-    print_json,
-    run,
-    settings_of,
-)
-from receiver.cli.send import Target, send
-from receiver.cli.summary import batches_in, progress, summary
-from receiver.settings import DEFAULT_SUBSCRIPTION, Settings
+from receiver.batch_files import BatchFile, BatchReader, Fault, find_files
+from receiver.cli.common import INTERRUPTED, PROBLEMS, ConfigOption, JsonOption, opened_store, run, settings_of
+from receiver.cli.output import say, warn
+from receiver.cli.preview_store import preview_store
+from receiver.cli.send import Sender, Target, is_http
+from receiver.cli.summary import Report, batches_in, progress, summary
+from receiver.secret import Secret
+from receiver.settings import DEFAULT_SUBSCRIPTION, SUBSCRIPTION_NAME, Settings, Subscription
 from receiver.wiring import now_us
+from schemas.errors import DrawbarError, StoreUnavailableError
 
 # Measured: larger groups are no faster, smaller ones wait for the disk more often.
 DELIVERIES_AT_A_TIME = 1000
 BYTES_AT_A_TIME = 16 * 1024 * 1024
 
 PathsArgument = Annotated[list[str], typer.Argument(help="Files (.json, .ndjson, .gz), folders, or - for standard input.")]
-SubscriptionOption = Annotated[str, typer.Option(help="Subscription that the batches count as, or are sent to.")]
 
 
 def replay(
     paths: PathsArgument,
     config: ConfigOption = None,
-    to: Annotated[str | None, typer.Option(help="URL of a running receiver to send the batches to, signed.")] = None,
-    subscription: SubscriptionOption = DEFAULT_SUBSCRIPTION,
-    secret: Annotated[
-        str | None,
-        typer.Option(envvar="DRAWBAR_REPLAY_SECRET", help="With --to: the secret to sign with; else the configured one."),
+    to: Annotated[
+        str | None, typer.Option(metavar="URL", help="Send the batches to this receiver, signed, instead of the store.")
     ] = None,
+    subscription: Annotated[str, typer.Option(help="Subscription that the batches count as, or are sent to.")] = (
+        DEFAULT_SUBSCRIPTION
+    ),
+    secret: Annotated[str | None, typer.Option(help="With --to: the secret to sign with, instead of the configured one.")] = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change, and change nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Apply event batches from files. Batches that are known already change nothing, so it can be stopped and run again."""
-    if to and dry_run:
-        raise typer.BadParameter("--dry-run looks into the store, --to sends to another one", param_hint="--dry-run")
+    """Apply event batches from files. Batches that are known already change nothing, so it can be stopped and run again.
+
+    A file that holds no batch is told, and left where it is.
+    """
     settings = settings_of(config)
-    files = find_files(paths)
-    bad: list[str] = []
-    if to:
-        target = Target(to, subscription, secret or _configured_secret(settings, subscription))
-        batches = (batch for batch, _ in _decoded(files, settings, subscription, bad))
-        with progress("batches", None) as report:
-            total = run(send(target, batches, lambda total: report(batches_in(total))))
-    elif dry_run:
-        total = run(_dry_run(settings, files, subscription, bad))
-    else:
-        total = run(_apply(settings, files, subscription, bad))
-    summary("What would happen" if dry_run else "Replayed", total, bad, as_json=as_json)
-    if bad or total["refused"]:
+    target = _target(settings, to, subscription, secret)
+    if target and dry_run:
+        raise typer.BadParameter("--dry-run looks into the store, --to sends to another one", param_hint="--dry-run")
+    if target is None:
+        _check_subscription(settings, subscription)
+    work = _Replay(settings, subscription, BatchReader(find_files(paths), settings.limits.body_bytes_max))
+    title, more = "Replayed", {}
+    try:
+        if target:
+            run(work.send(target))
+        elif dry_run:
+            changes = run(work.preview()).changes
+            title, more = "What would happen", {"changes": [_shown(change) for change in changes]}
+            if not as_json:
+                _print(changes)
+        else:
+            run(work.apply())
+    except KeyboardInterrupt:
+        summary("Replayed before it was interrupted", work.total, work.faults, as_json=as_json)
+        warn("interrupted: the same command goes on, what is applied already changes nothing")
+        raise typer.Exit(INTERRUPTED) from None
+    except DrawbarError:
+        if not dry_run:
+            summary("Replayed before it failed", work.total, work.faults, as_json=as_json)
+        raise
+    summary(title, work.total, work.faults, as_json=as_json, **more)
+    if work.faults:
         raise typer.Exit(PROBLEMS)
 
 
-def validate(paths: PathsArgument, *, as_json: JsonOption = False) -> None:
-    """Check event batches in files without a store: each fault is printed with its file, path and reason."""
-    faults: list[dict[str, str]] = []
-    batches = events = 0
-    for batch in read_batches(find_files(paths)):
-        batches += 1
-        intake = take_in(Arrival(DEFAULT_SUBSCRIPTION, "replay", 0, batch.body))
-        if intake.batch is None:
-            problem = intake.problem
-            faults.append(
-                {"file": batch.place, "path": problem.path if problem else "$", "message": problem.message if problem else ""}
+class _Replay:
+    """One run: what has become of the batches so far, and what could not be read or was refused."""
+
+    def __init__(self, settings: Settings, name: str, reader: BatchReader) -> None:
+        self._settings = settings
+        self._name = name
+        self._reader = reader
+        self.total: Counter[str] = Counter()
+        self.faults = reader.faults
+
+    async def apply(self) -> None:
+        """Into the store, many deliveries in a transaction."""
+        async with opened_store(self._settings, make=True) as store:
+            with progress("batches") as report:
+                for group in self._groups():
+                    self.total += counted(await _commit(store, group))
+                    self._tell(report)
+
+    async def send(self, target: Target) -> None:
+        """To a running receiver."""
+        with progress("batches") as report:
+            await Sender(target, self.total, self.faults).send(
+                (batch for batch, _ in self._decoded()), lambda: self._tell(report)
             )
-            continue
-        events += len(intake.batch.entries)
-        faults += [
-            {"file": batch.place, "path": entry.problem.path, "message": entry.problem.message}
-            for entry in intake.batch.entries
-            if entry.problem
-        ]
-    if as_json:
-        print_json({"batches": batches, "events": events, "faults": faults})
-    else:
-        for fault in faults:
-            typer.echo(f"{fault['file']}: {fault['path']}: {fault['message']}")
-        typer.echo(f"{batches} batches, {events} events, {len(faults)} faults")
-    if faults:
-        raise typer.Exit(PROBLEMS)
 
+    async def preview(self) -> Preview:
+        """Against a snapshot of the store."""
+        intakes = [without_body(intake) for _, intake in self._decoded()]
+        async with preview_store(self._settings) as store:
+            found = await preview(store, intakes, now_us())
+        self.total += counted(found.answers)
+        return found
 
-async def _apply(settings: Settings, files: list[Path], subscription: str, bad: list[str]) -> Counter[str]:
-    total: Counter[str] = Counter()
-    async with opened_store(settings) as store:
-        with progress("batches", None) as report:
-            for group in _groups(_decoded(files, settings, subscription, bad)):
-                total += counted(await _commit(store, group))
-                report(batches_in(total))
-    return total
+    def _tell(self, report: Report) -> None:
+        total = self._reader.bytes_total
+        report(batches_in(self.total), self._reader.bytes_done / total if total else None)
+
+    def _decoded(self) -> Iterator[tuple[BatchFile, Intake]]:
+        """Batches with what they say; a body that is no batch is a fault of its file."""
+        bound = self._settings.subscriptions.get(self._name, Subscription()).organizations
+        for batch in self._reader:
+            intake = take_in(Arrival(self._name, "replay", now_us(), batch.body), bound)
+            if intake.batch is None:
+                self.faults.append(Fault.of(batch.place, intake.problem))
+            else:
+                yield batch, intake
+
+    def _groups(self) -> Iterator[list[Intake]]:
+        group: list[Intake] = []
+        size = 0
+        for batch, intake in self._decoded():
+            group.append(intake)
+            size += len(batch.body)
+            if len(group) >= DELIVERIES_AT_A_TIME or size >= BYTES_AT_A_TIME:
+                yield group
+                group, size = [], 0
+        if group:
+            yield group
 
 
 async def _commit(store: Store, group: list[Intake]) -> list[Answer]:
-    async def work(tx: Transaction) -> list[Answer]:
+    """Apply a group in one transaction; if something in it can't be applied, that goes to quarantine and the rest is applied."""
+
+    async def together(tx: Transaction) -> list[Answer]:
         return await ingest(tx, group, now_us())
 
-    return await store.write(work)
+    async def each(tx: Transaction) -> list[Answer]:
+        return await ingest_each(tx, group, now_us())
+
+    try:
+        return await store.write(together)
+    except StoreUnavailableError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever it is, one delivery must not keep the others out
+        return await store.write(each)
 
 
-async def _dry_run(settings: Settings, files: list[Path], subscription: str, bad: list[str]) -> Counter[str]:
-    intakes = [intake for _, intake in _decoded(files, settings, subscription, bad)]
-    async with opened_store(settings) as store:
-        result = await preview(store, intakes, now_us())
-    for change in result.changes:
-        typer.echo(f"{change.type} {change.unit_id} {change.data}")
-    return counted(result.answers)
+def _target(settings: Settings, url: str | None, name: str, secret: str | None) -> Target | None:
+    if url is None:
+        if secret is not None:
+            raise typer.BadParameter("signs what is sent with --to, and there is none", param_hint="--secret")
+        return None
+    if not is_http(url):
+        raise typer.BadParameter(f"expected http://HOST:PORT or https://HOST, got {url!r}", param_hint="--to")
+    if not SUBSCRIPTION_NAME.fullmatch(name):
+        raise typer.BadParameter(f"{name!r} can't be the name of a subscription", param_hint="--subscription")
+    subscription = settings.subscriptions.get(name, Subscription())
+    if secret:
+        return Target(url, name, subscription, Secret(secret))
+    if not subscription.secrets:
+        raise typer.BadParameter(f"no secret is configured for the subscription {name!r}", param_hint="--secret")
+    return Target(url, name, subscription, subscription.secrets[0])
 
 
-def _decoded(files: list[Path], settings: Settings, subscription: str, bad: list[str]) -> Iterator[tuple[BatchFile, Intake]]:
-    """Batches with what they say; a body that is no batch is told in `bad` and left where it is."""
-    bound = settings.subscriptions[subscription].organizations if subscription in settings.subscriptions else ()
-    for batch in read_batches(files):
-        intake = take_in(Arrival(subscription, "replay", now_us(), batch.body), bound)
-        if intake.batch is None:
-            bad.append(f"{batch.place}: {intake.problem.path}: {intake.problem.message}" if intake.problem else batch.place)
+def _check_subscription(settings: Settings, name: str) -> None:
+    """A mistyped name would go past the binding of the one that was meant."""
+    if settings.subscriptions and name not in settings.subscriptions:
+        known = ", ".join(settings.subscriptions)
+        raise typer.BadParameter(f"no subscription {name!r} is configured, but {known}", param_hint="--subscription")
+
+
+def _shown(change: ChangeDraft) -> dict[str, Any]:
+    return {
+        "type": change.type,
+        "organizationId": change.organization_id,
+        "unitId": change.unit_id,
+        "data": msgspec.Raw(change.data.encode()),
+    }
+
+
+def _print(changes: tuple[ChangeDraft, ...]) -> None:
+    for change in changes:
+        data = msgspec.json.decode(change.data)
+        if change.type.startswith("pairing."):
+            since = data["pairedAt"] or f"after {data['pairedAfter'] or '?'}"
+            what = f"on {data['vin'] or data['assetId']} {since} to {data['unpairedAt'] or 'now'}"
         else:
-            yield batch, intake
-
-
-def _groups(decoded: Iterator[tuple[BatchFile, Intake]]) -> Iterator[list[Intake]]:
-    group: list[Intake] = []
-    size = 0
-    for batch, intake in decoded:
-        group.append(intake)
-        size += len(batch.body)
-        if len(group) >= DELIVERIES_AT_A_TIME or size >= BYTES_AT_A_TIME:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
-
-
-def _configured_secret(settings: Settings, subscription: str) -> str:
-    found = settings.subscriptions.get(subscription)
-    if found is None or not found.secrets:
-        raise typer.BadParameter(f"no secret is configured for subscription {subscription!r}", param_hint="--secret")
-    return found.secrets[0].reveal()
+            what = f"{data['reason']} {data['sensorVin'] or ''}, {data['attempts']} attempts"
+        say(f"{change.type} {change.unit_id}: {what}")

@@ -1,4 +1,4 @@
-"""Progress and summary of long work on batches: a bar on a terminal, plain lines otherwise."""
+"""Progress and summary of long work: a bar on a terminal, plain lines otherwise, both on standard error."""
 
 import sys
 import time
@@ -7,49 +7,49 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from receiver.cli.common import print_json, print_table
+from receiver.batch_files import Fault
+from receiver.cli.output import print_json, print_table, warn
 
 EVERY_S = 5.0
 MESSAGES = ("accepted", "duplicate", "conflict", "refused")
 COUNTS = ("received", "applied", "duplicates", "quarantined", "ignored")
-PROBLEMS_SHOWN = 20
+FAULTS_SHOWN = 20
 
 
 class Report(Protocol):
     """Told how far the work is."""
 
-    def __call__(self, done: int) -> None:
-        """`done` of all."""
+    def __call__(self, done: int, share: float | None = None) -> None:
+        """`done` things so far; `share` of all the work, 0 to 1, where that is known."""
 
 
 @contextmanager
-def progress(what: str, total: int | None) -> Iterator[Report]:
-    """Show how far work on `total` things is, or on an unknown number of them, until it ends; on standard error."""
+def progress(things: str) -> Iterator[Report]:
+    """Show how far work on such things is until it ends."""
     if not sys.stderr.isatty():
-        yield _lines(what, total)
+        yield _lines(things)
         return
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn(f"{{task.fields[done]:,}} {things}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(things, total=None, done=0)
 
-        def report(done: int) -> None:
-            bar.update(task, completed=done)
+        def report(done: int, share: float | None = None) -> None:
+            bar.update(task, total=None if share is None else 1.0, completed=share or 0.0, done=done)
 
         yield report
 
 
-def _lines(what: str, total: int | None) -> Report:
+def _lines(things: str) -> Report:
     last = time.monotonic()
 
-    def report(done: int) -> None:
+    def report(done: int, share: float | None = None) -> None:
         nonlocal last
         if time.monotonic() - last >= EVERY_S:
             last = time.monotonic()
-            typer.echo(f"{what}: {done}" + (f" of {total}" if total else ""), err=True)
+            warn(f"{done} {things}" + ("" if share is None else f", {share:.0%}"))
 
     return report
 
@@ -59,17 +59,22 @@ def batches_in(total: Counter[str]) -> int:
     return sum(total[name] for name in MESSAGES)
 
 
-def summary(title: str, total: Counter[str], bad: Sequence[str], *, as_json: bool) -> None:
-    """What became of batches and events; `bad` are files that hold no batch, with the reason."""
+def summary(title: str, total: Counter[str], faults: Sequence[Fault], *, as_json: bool, **more: object) -> None:
+    """What became of batches and events, and what could not be read or was refused; `more` goes into the JSON alone."""
     if as_json:
-        print_json({**{name: total[name] for name in (*MESSAGES, *COUNTS)}, "unreadable": list(bad)})
+        print_json({**{name: total[name] for name in (*MESSAGES, *COUNTS)}, "faults": list(faults), **more})
         return
     print_table(
         title,
         ("batches", *MESSAGES, "events", *COUNTS[1:]),
         [(batches_in(total), *(total[name] for name in (*MESSAGES, *COUNTS)))],
     )
-    for line in bad[:PROBLEMS_SHOWN]:
-        typer.echo(line, err=True)
-    if len(bad) > PROBLEMS_SHOWN:
-        typer.echo(f"… and {len(bad) - PROBLEMS_SHOWN} more", err=True)
+    show_faults(faults)
+
+
+def show_faults(faults: Sequence[Fault]) -> None:
+    """The first of the faults, one a line."""
+    for fault in faults[:FAULTS_SHOWN]:
+        warn(str(fault))
+    if len(faults) > FAULTS_SHOWN:
+        warn(f"… and {len(faults) - FAULTS_SHOWN} more")
