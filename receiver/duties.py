@@ -59,7 +59,7 @@ class Duties:
             self._watch(name, now_us - (last_us or self._started_us))
 
     def _watch(self, name: str, silence_us: int) -> None:
-        """One line when a subscription falls silent, one when it is heard again; before its first delivery it counts from the start."""
+        """One line when a subscription falls silent, one when it is heard again; at first it counts from the start."""
         bound_s = self._settings.subscriptions[name].silent_after_s
         silent = bound_s is not None and silence_us > bound_s * SECOND_US
         if silent and name not in self._silent:
