@@ -25,6 +25,6 @@ LIMIT 1
 -- What the transaction that applied an event told of its unit.
 SELECT changes.organization_id, changes.position, changes.n, changes.type, changes.unit_id, changes.at_us, changes.data
 FROM commits
-JOIN changes ON changes.organization_id = :organization_id AND changes.unit_id = :unit_id AND changes.position = commits.position
+JOIN changes ON changes.organization_id = :organization_id AND changes.position = commits.position AND changes.unit_id = :unit_id
 WHERE commits.commit_id = :commit_id
 ORDER BY changes.n

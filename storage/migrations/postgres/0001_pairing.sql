@@ -22,8 +22,7 @@ CREATE TABLE batches (
   ignored BIGINT NOT NULL,
   PRIMARY KEY (organization_id, batch_id)
 );
-CREATE UNIQUE INDEX batches_content ON batches (content_key, organization_id);
-CREATE INDEX batches_event_batch ON batches (event_batch_id);
+CREATE UNIQUE INDEX batches_content ON batches (event_batch_id, content_key, organization_id);
 CREATE UNIQUE INDEX batches_id ON batches (batch_id, organization_id);
 
 CREATE TABLE deliveries (
@@ -181,7 +180,6 @@ CREATE TABLE changes (
   PRIMARY KEY (organization_id, position, n)
 );
 CREATE UNIQUE INDEX changes_position ON changes (position, n);
-CREATE INDEX changes_unit ON changes (organization_id, unit_id, position);
 
 CREATE TABLE clients (
   client_id TEXT COLLATE "C" PRIMARY KEY,

@@ -21,13 +21,12 @@ CREATE TABLE batches (
   ignored INTEGER NOT NULL,
   PRIMARY KEY (organization_id, batch_id)
 ) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX batches_content ON batches (content_key, organization_id);
-CREATE INDEX batches_event_batch ON batches (event_batch_id);
+CREATE UNIQUE INDEX batches_content ON batches (event_batch_id, content_key, organization_id);
 CREATE UNIQUE INDEX batches_id ON batches (batch_id, organization_id);
 
 CREATE TABLE deliveries (
   organization_id TEXT NOT NULL, -- '' where the batch names none or several
-  delivery_id INTEGER NOT NULL,
+  delivery_id INTEGER PRIMARY KEY, -- the rowid: bodies are long, and stay out of the tree that is searched
   batch_id INTEGER, -- null: not an envelope
   received_at_us INTEGER NOT NULL,
   subscription TEXT NOT NULL,
@@ -36,10 +35,8 @@ CREATE TABLE deliveries (
   headers TEXT NOT NULL,
   answer TEXT NOT NULL,
   body_bytes INTEGER NOT NULL,
-  body BLOB, -- null once retention has dropped it
-  PRIMARY KEY (organization_id, delivery_id)
-) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX deliveries_id ON deliveries (delivery_id);
+  body BLOB -- null once retention has dropped it
+) STRICT;
 CREATE INDEX deliveries_batch ON deliveries (batch_id, delivery_id);
 CREATE INDEX deliveries_subscription ON deliveries (subscription, delivery_id);
 CREATE INDEX deliveries_bodies ON deliveries (received_at_us) WHERE body IS NOT NULL;
@@ -180,7 +177,6 @@ CREATE TABLE changes (
   PRIMARY KEY (organization_id, position, n)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX changes_position ON changes (position, n);
-CREATE INDEX changes_unit ON changes (organization_id, unit_id, position);
 
 CREATE TABLE clients (
   client_id TEXT PRIMARY KEY,
