@@ -42,19 +42,20 @@ FAILURE_PAUSE_S = 0.1
 
 
 class Principal(Struct, frozen=True):
-    """A client that proved who it is; `organization_id` is None for all."""
+    """A client that proved who it is; `organization_id` is None for all, `own` is how it sees unless it names one of them."""
 
     client_id: str
     organization_id: str | None
     scopes: frozenset[str]
+    own: Viewer
 
     def viewer(self, organization_id: str | None) -> Viewer:
         """Whose things this client sees when it names an organization, or none. NotFoundError for one that isn't its own."""
+        if organization_id in {None, self.organization_id}:
+            return self.own
         if self.organization_id is None:
             return Viewer(organization_id, operator=True)
-        if organization_id not in {None, self.organization_id}:
-            raise NotFoundError(f"there is no organization {organization_id!r}")
-        return Viewer(self.organization_id, operator=False)
+        raise NotFoundError(f"there is no organization {organization_id!r}")
 
 
 class _Known(Struct):
@@ -119,7 +120,8 @@ class Authenticator:
             self._known.pop(digest, None)
             return None
         organization_id = None if client.organization_id == ALL_ORGANIZATIONS else client.organization_id
-        principal = Principal(client.client_id, organization_id, frozenset(client.scopes.split()))
+        own = Viewer(organization_id, operator=organization_id is None)
+        principal = Principal(client.client_id, organization_id, frozenset(client.scopes.split()), own)
         _put(self._known, digest, _Known(principal, client.secret_hash, self._clock()))
         return principal
 

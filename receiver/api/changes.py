@@ -105,11 +105,11 @@ def _event(change: Change) -> bytes:
 
 
 async def _read(call: Call, after: Place, limit: int) -> ChangePage[Change]:
-    return await call.services.store.read(lambda tx: list_changes(tx, call.viewer, after, limit))
+    return await call.read(lambda tx: list_changes(tx, call.viewer, after, limit))
 
 
 async def _last(call: Call) -> Place:
-    return await call.services.store.read(lambda tx: tx.changes.last(None))
+    return await call.read(lambda tx: tx.changes.last(None))
 
 
 OPERATIONS = (

@@ -48,7 +48,7 @@ async def _lines(call: Call, asked: ExportFilter, page: Page[Pairing]) -> AsyncI
 
 async def _read(call: Call, asked: ExportFilter, cursor: str | None) -> Page[Pairing]:
     page = PageAsked(_ROWS_AT_ONCE, cursor)
-    return await call.services.store.read(lambda tx: list_pairings(tx, call.viewer, asked, page))
+    return await call.read(lambda tx: list_pairings(tx, call.viewer, asked, page))
 
 
 OPERATIONS = (

@@ -12,24 +12,24 @@ from schemas.pages import Page
 
 async def batches(call: Call, _: Filter) -> Response:
     """Batches, newest first."""
-    return json_response(await call.services.store.read(lambda tx: list_batches(tx, call.viewer, call.page)))
+    return json_response(await call.read(lambda tx: list_batches(tx, call.viewer, call.page)))
 
 
 async def batch(call: Call, _: Filter) -> Response:
     """One batch, by our id or by Datahub's."""
     ref = call.path("batchId")
-    return json_response(await call.services.store.read(lambda tx: get_batch(tx, call.viewer, ref)))
+    return json_response(await call.read(lambda tx: get_batch(tx, call.viewer, ref)))
 
 
 async def events(call: Call, asked: EventFilter) -> Response:
     """Entries of batches, the last recorded first."""
-    return json_response(await call.services.store.read(lambda tx: list_events(tx, call.viewer, asked, call.page)))
+    return json_response(await call.read(lambda tx: list_events(tx, call.viewer, asked, call.page)))
 
 
 async def event(call: Call, _: Filter) -> Response:
     """One event, merged from its copies."""
     event_key = call.path("eventKey")
-    return json_response(await call.services.store.read(lambda tx: get_event(tx, call.viewer, event_key)))
+    return json_response(await call.read(lambda tx: get_event(tx, call.viewer, event_key)))
 
 
 OPERATIONS = (

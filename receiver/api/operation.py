@@ -11,6 +11,7 @@ from starlette.types import Message, Receive, Send
 from starlette.types import Scope as Connection
 
 from handlers.clients import Scope
+from handlers.ports import Result, Work
 from handlers.queries.lists import Filter, PageAsked, Viewer
 from receiver.api.access import Access, answer_headers
 from receiver.api.auth import Principal
@@ -38,6 +39,15 @@ class Call:
         value: str = self.request.path_params[name]
         return value
 
+    def read(self, work: Work[Result]) -> Awaitable[Result]:
+        """Run a query on one snapshot of the store: the one read that a request makes."""
+        return self.services.store.read(work)
+
+    @property
+    def actor(self) -> str:
+        """Whose name stands under what an operator says: the client's id."""
+        return self.principal.client_id if self.principal else ""
+
 
 Handler = Callable[[Call, Any], Awaitable[Response]]
 
@@ -48,7 +58,8 @@ class Operation:
 
     A `paged` one takes `limit` and `cursor`, a `limited` one `limit` alone.
 
-    `answer` is the type of the JSON in a 200, `answers` other media types that it can have, `body` the type of the JSON taken in.
+    `answer` is the type of the JSON in an answer with `status`, `answers` other media types that it can have, `body` the type
+    of the JSON taken in.
     """
 
     method: str
@@ -62,6 +73,7 @@ class Operation:
     answer: Any = None
     answers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
+    status: int = 200
 
     @property
     def reader(self) -> QueryReader[Filter]:

@@ -12,19 +12,19 @@ from schemas.pages import Page
 
 async def pairings(call: Call, asked: PairingFilter) -> Response:
     """Pairings, newest first."""
-    return json_response(await call.services.store.read(lambda tx: list_pairings(tx, call.viewer, asked, call.page)))
+    return json_response(await call.read(lambda tx: list_pairings(tx, call.viewer, asked, call.page)))
 
 
 async def pairing(call: Call, _: Filter) -> Response:
     """One pairing."""
     pairing_id = call.path("pairingId")
-    return json_response(await call.services.store.read(lambda tx: get_pairing(tx, call.viewer, pairing_id)))
+    return json_response(await call.read(lambda tx: get_pairing(tx, call.viewer, pairing_id)))
 
 
 async def asset_pairings(call: Call, asked: AsOf) -> Response:
     """Who was on one asset."""
     ref = call.path("ref")
-    return json_response(await call.services.store.read(lambda tx: list_asset_pairings(tx, call.viewer, ref, asked, call.page)))
+    return json_response(await call.read(lambda tx: list_asset_pairings(tx, call.viewer, ref, asked, call.page)))
 
 
 OPERATIONS = (

@@ -13,21 +13,19 @@ from schemas.pages import Page
 async def units(call: Call, asked: UnitFilter) -> Response:
     """Units by organization and id."""
     now_us = call.services.clock()
-    return json_response(await call.services.store.read(lambda tx: list_units(tx, call.viewer, asked, call.page, now_us)))
+    return json_response(await call.read(lambda tx: list_units(tx, call.viewer, asked, call.page, now_us)))
 
 
 async def unit(call: Call, asked: AsOf) -> Response:
     """One unit and where it stands."""
     unit_id, now_us = call.path("unitId"), call.services.clock()
-    return json_response(await call.services.store.read(lambda tx: get_unit(tx, call.viewer, unit_id, asked, now_us)))
+    return json_response(await call.read(lambda tx: get_unit(tx, call.viewer, unit_id, asked, now_us)))
 
 
 async def unit_pairings(call: Call, asked: AsOf) -> Response:
     """The history of one unit."""
     unit_id = call.path("unitId")
-    return json_response(
-        await call.services.store.read(lambda tx: list_unit_pairings(tx, call.viewer, unit_id, asked, call.page))
-    )
+    return json_response(await call.read(lambda tx: list_unit_pairings(tx, call.viewer, unit_id, asked, call.page)))
 
 
 # A unit id can hold a slash, which comes escaped and arrives as itself.
