@@ -156,7 +156,7 @@ class Pairings(Protocol):
         """An interval by its own id, or by one made from a fact in it."""
         ...
 
-    async def units_naming(self, assets: Sequence[tuple[str, str]], after: Unit, limit: int) -> list[Unit]:
+    async def units_naming(self, asset_ids: Sequence[str], organization_id: str | None, after: Unit, limit: int) -> list[Unit]:
         """Units that anything recorded puts on one of these assets, or takes off it, in order, from after `after`."""
         ...
 

@@ -119,8 +119,20 @@ class Batch(Struct, frozen=True, rename="camel"):
     deliveries: tuple[Delivery, ...]
 
 
+class Said(Struct, frozen=True):
+    """What an operator said of an event: asserted it, made it void, restored it."""
+
+    kind: Literal["paired", "unpaired", "void", "restore"]
+    author: str
+    note: str
+    at: str
+
+
 class EventView(Struct, frozen=True, rename="camel"):
-    """One entry of `eventsData` and what became of it. Fields that could not be read are null."""
+    """One entry of `eventsData` and what became of it, or an operator's assertion, which has no type, version or batch.
+
+    Fields that could not be read are null. Deliveries, changes and statements are shown with a single event alone.
+    """
 
     event_key: str | None
     event_type: str | None
@@ -139,9 +151,10 @@ class EventView(Struct, frozen=True, rename="camel"):
     flags: tuple[str, ...]
     void: bool
     known_at: str
-    batch_id: str
+    batch_id: str | None
     deliveries: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+    statements: tuple[Said, ...] = ()
 
 
 class QuarantineEntry(Struct, frozen=True, rename="camel"):

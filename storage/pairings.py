@@ -76,13 +76,12 @@ class PairingTables:
         rows = await self._connection.fetch(SQL["neighbours"], organization_ids=organization_ids, asset_ids=asset_ids)
         return [NeighbourRow(*row) for row in rows]
 
-    async def units_naming(self, assets: Sequence[tuple[str, str]], after: Unit, limit: int) -> list[Unit]:
+    async def units_naming(self, asset_ids: Sequence[str], organization_id: str | None, after: Unit, limit: int) -> list[Unit]:
         """Units that anything recorded puts on one of these assets, or takes off it, in order."""
-        organization_ids, asset_ids = columns(assets)
         rows = await self._connection.fetch(
             SQL["units_naming"],
-            organization_ids=organization_ids,
-            asset_ids=asset_ids,
+            asset_ids=list(asset_ids),
+            organization_id=organization_id,
             after_organization_id=after[0],
             after_unit_id=after[1],
             limit=limit,

@@ -1,6 +1,6 @@
 """Entries of batches and what became of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -9,20 +9,19 @@ from handlers.ports import Transaction
 from handlers.queries.batches import deliveries_by_batch
 from handlers.queries.changes import show_change
 from handlers.queries.lists import NEWEST, Filter, Number, PageAsked, Viewer, cursor_key
-from handlers.rules.facts import merge
+from handlers.queries.said import FactId, as_event, is_void, said_of, show_said
+from handlers.rules.facts import ASSERTED, merge
 from handlers.rules.recording import IDS_PER_COMMIT
-from schemas.answers import Change, EventView, Outcome
+from schemas.answers import Change, EventView, Outcome, Said
 from schemas.errors import NotFoundError
 from schemas.facts import Copy, Flag, Meaning
 from schemas.ids import batch_text, delivery_text
 from schemas.pages import Page
-from schemas.records import EventRow
+from schemas.records import EventRow, StatementRow
 from schemas.wire import encode_cursor, optional_time_text, time_text
 
 _STATUS: dict[str | None, Literal["success", "failed"]] = {"paired": "success", "failed": "failed"}
 _KIND = {status: kind for kind, status in _STATUS.items()}
-# (organization, event key)
-FactId = tuple[str, str]
 
 
 class EventFilter(Filter, frozen=True, kw_only=True):
@@ -42,11 +41,34 @@ class EventFilter(Filter, frozen=True, kw_only=True):
 
 
 async def list_events(tx: Transaction, viewer: Viewer, asked: EventFilter, page: PageAsked) -> Page[EventView]:
-    """Entries, the last recorded first: every copy of an event is one. Changes are shown with a single event alone."""
+    """Entries and operators' assertions, the last recorded first: every copy of an event is one."""
     (before,) = cursor_key(page, tuple[Number], (NEWEST,))
-    rows = await tx.events.list_events(
+    found = await _events(tx, viewer, asked, before, page.limit + 1)
+    found += map(as_event, await _assertions(tx, viewer, asked, before, page.limit + 1))
+    rows = sorted(found, key=lambda row: row.seq, reverse=True)[: page.limit + 1]
+    shown = rows[: page.limit]
+    flags = await _flags(tx, shown)
+    deliveries = await _delivery_ids(tx, shown)
+    said = await said_of(tx, [(row.organization_id, row.event_key) for row in shown if row.event_key])
+    items = [
+        _show(
+            row,
+            row.meaning,
+            flags,
+            void=is_void(said.get((row.organization_id, row.event_key or ""), ())),
+            deliveries=deliveries.get(row.batch_id, ()),
+        )
+        for row in shown
+    ]
+    return Page(tuple(items), encode_cursor((shown[-1].seq,)) if rows[page.limit :] else None)
+
+
+async def _events(tx: Transaction, viewer: Viewer, asked: EventFilter, before: int, limit: int) -> list[EventRow]:
+    if asked.reason == ASSERTED:
+        return []
+    return await tx.events.list_events(
         before,
-        page.limit + 1,
+        limit,
         viewer.organization_id,
         unit_id=asked.unit_id,
         asset_id=asked.asset_id.lower() if asked.asset_id else asked.asset_id,
@@ -57,25 +79,47 @@ async def list_events(tx: Transaction, viewer: Viewer, asked: EventFilter, page:
         from_us=asked.from_us,
         to_us=asked.to_us,
     )
-    shown = rows[: page.limit]
-    flags = await _flags(tx, shown)
-    deliveries = await _delivery_ids(tx, shown)
-    items = [_show(row, row.meaning, flags, deliveries.get(row.batch_id, ())) for row in shown]
-    return Page(tuple(items), encode_cursor((shown[-1].seq,)) if rows[page.limit :] else None)
+
+
+async def _assertions(tx: Transaction, viewer: Viewer, asked: EventFilter, before: int, limit: int) -> list[StatementRow]:
+    if asked.event_type is not None or asked.reason not in {None, ASSERTED} or asked.outcome not in {None, "applied"}:
+        return []
+    return await tx.statements.list_assertions(
+        before,
+        limit,
+        viewer.organization_id,
+        unit_id=asked.unit_id,
+        asset_id=asked.asset_id.lower() if asked.asset_id else asked.asset_id,
+        kind=_KIND[asked.status] if asked.status else None,
+        from_us=asked.from_us,
+        to_us=asked.to_us,
+    )
 
 
 async def get_event(tx: Transaction, viewer: Viewer, event_key: str) -> EventView:
-    """One event: what its copies say together, all deliveries that brought it, and what the commits that recorded it changed.
+    """One event or assertion: what its copies say together, and all that belongs to it.
 
-    The outcome and the time from which it is known are those of its first copy. Raises NotFoundError.
+    That is the deliveries that brought it, what operators said of it, and what the commits that recorded these changed. The
+    outcome and the time from which it is known are those of its first copy. Raises NotFoundError.
     """
     rows = await tx.events.find_event(event_key.lower(), viewer.organization_id)
-    if not rows:
+    asserted = None if rows else await tx.statements.find_assertion(event_key.lower(), viewer.organization_id)
+    if not rows and asserted is None:
         raise NotFoundError(f"there is no event {event_key!r}")
+    fact = (asserted.statement.organization_id if asserted else rows[0].organization_id, event_key.lower())
+    said = (await said_of(tx, [fact])).get(fact, [])
+    rows = rows or [as_event(row) for row in said if row.statement.asset_id is not None]
     flags = await _flags(tx, rows[:1])
     by_batch = await _delivery_ids(tx, rows)
-    deliveries = tuple(dict.fromkeys(delivery for row in rows for delivery in by_batch.get(row.batch_id, ())))
-    return _show(rows[0], _merged(rows), flags, deliveries, await _changes(tx, rows))
+    return _show(
+        rows[0],
+        _merged(rows),
+        flags,
+        void=is_void(said),
+        deliveries=tuple(dict.fromkeys(delivery for row in rows for delivery in by_batch.get(row.batch_id, ()))),
+        changes=await _changes(tx, rows[0], {row.seq for row in rows} | {row.statement.seq for row in said}),
+        statements=show_said(said),
+    )
 
 
 async def _flags(tx: Transaction, rows: Sequence[EventRow]) -> dict[FactId, tuple[Flag, ...]]:
@@ -89,11 +133,11 @@ async def _delivery_ids(tx: Transaction, rows: Sequence[EventRow]) -> dict[int, 
     return {batch_id: tuple(delivery_text(delivery.delivery_id) for delivery in group) for batch_id, group in found.items()}
 
 
-async def _changes(tx: Transaction, rows: Sequence[EventRow]) -> tuple[Change, ...]:
-    """What the commits that recorded the copies told of the unit, oldest first."""
+async def _changes(tx: Transaction, row: EventRow, seqs: Collection[int]) -> tuple[Change, ...]:
+    """What the commits that recorded the copies and the statements told of the unit, oldest first."""
     told: list[Change] = []
-    for commit_id in sorted({row.seq // IDS_PER_COMMIT for row in rows}):
-        changes = await tx.changes.of_event(rows[0].organization_id, rows[0].unit_id or "", commit_id)
+    for commit_id in sorted({seq // IDS_PER_COMMIT for seq in seqs}):
+        changes = await tx.changes.of_event(row.organization_id, row.unit_id or "", commit_id)
         told += map(show_change, changes)
     return tuple(told)
 
@@ -120,8 +164,11 @@ def _show(
     row: EventRow,
     meaning: Meaning | None,
     flags: dict[FactId, tuple[Flag, ...]],
+    *,
+    void: bool,
     deliveries: tuple[str, ...],
     changes: tuple[Change, ...] = (),
+    statements: tuple[Said, ...] = (),
 ) -> EventView:
     said = meaning or Meaning()
     return EventView(
@@ -140,9 +187,10 @@ def _show(
         registered_on=optional_time_text(row.at_us),
         outcome=row.outcome,  # type: ignore[arg-type] # as it was written
         flags=flags.get((row.organization_id, row.event_key or ""), ()),
-        void=False,  # no statement can make an event void yet
+        void=void,
         known_at=time_text(row.known_at_us),
-        batch_id=batch_text(row.batch_id),
+        batch_id=batch_text(row.batch_id) if row.batch_id else None,
         deliveries=deliveries,
         changes=changes,
+        statements=statements,
     )

@@ -3,19 +3,27 @@
 from collections.abc import Iterable, Sequence
 
 from handlers.ports import Transaction
+from handlers.queries.known import known_neighbours
 from handlers.rules.conflicts import find_conflicts, pairing_flags
 from handlers.rules.views import pairing_view, unit_type
 from schemas.answers import Pairing
 from schemas.pairing import Interval
+from schemas.records import NeighbourRow
 
 # An interval with its organization and unit.
 Owned = tuple[str, str, Interval]
 
 
-async def show_pairings(tx: Transaction, owned: Sequence[Owned]) -> list[Pairing]:
-    """Intervals on the wire, in their order."""
+async def show_pairings(tx: Transaction, owned: Sequence[Owned], known_at_us: int | None = None) -> list[Pairing]:
+    """Intervals on the wire, in their order; what they conflict with is what is known now, or was at a time."""
     assets = _assets(owned)
-    conflicts = find_conflicts(await tx.pairings.neighbours(assets)) if assets else set()
+    if not assets:
+        neighbours: list[NeighbourRow] = []
+    elif known_at_us is None:
+        neighbours = await tx.pairings.neighbours(assets)
+    else:
+        neighbours = await known_neighbours(tx, assets, known_at_us)
+    conflicts = find_conflicts(neighbours)
     return [
         pairing_view(organization_id, unit_id, interval, flags=pairing_flags(conflicts, organization_id, unit_id, interval))
         for organization_id, unit_id, interval in owned

@@ -1,36 +1,28 @@
 """Pairings: who was on what, newest first."""
 
-from typing import Annotated, Literal
-
-from msgspec import Meta
-
 from handlers.ports import Transaction
 from handlers.queries.as_of import AsOf
 from handlers.queries.assets import find_asset
 from handlers.queries.flags import show_pairings
+from handlers.queries.known_pairings import list_known_pairings
 from handlers.queries.lists import LAST_TEXT, NEWEST, Number, PageAsked, Text, Viewer, cursor_key
+from handlers.queries.pairing_filter import PairingFilter
 from handlers.queries.units import find_unit
 from schemas.answers import Pairing
 from schemas.errors import NotFoundError
 from schemas.pages import Page
 from schemas.wire import encode_cursor
 
-
-class PairingFilter(AsOf, frozen=True, kw_only=True):
-    """Parameters of the list of pairings and of its export."""
-
-    state: Annotated[Literal["open", "closed"] | None, Meta(description="Intervals that have no end, or have one.")] = None
-    unit_id: Annotated[str | None, Meta(description="Pairings of this unit.")] = None
-    asset_id: Annotated[str | None, Meta(description="Pairings with this asset, by its Datahub UUID.")] = None
-    unit_type: Annotated[str | None, Meta(description="Pairings of units of this type.")] = None
-    vin: Annotated[str | None, Meta(description="Pairings whose asset VIN is this, as Datahub told it.")] = None
-    reason: Annotated[Literal["ManualPair", "AutoPair", "Asserted"] | None, Meta(description="How they came about.")] = None
-    updated_since_us: Annotated[int | None, Meta(description="Pairings that were written at or after this time.")] = None
+__all__ = ["PairingFilter", "get_pairing", "list_asset_pairings", "list_pairings", "list_unit_pairings"]
 
 
 async def list_pairings(tx: Transaction, viewer: Viewer, asked: PairingFilter, page: PageAsked) -> Page[Pairing]:
-    """Intervals, newest first by their start, or by their end where the start is unknown."""
-    asked.check()
+    """Intervals, newest first by their start, or by their end where the start is unknown.
+
+    With `knownAt` without an asset or a unit, by unit instead, and a page can hold fewer than its limit although more follow.
+    """
+    if asked.known_at_us is not None:
+        return await list_known_pairings(tx, viewer, asked, asked.known_at_us, page)
     before = cursor_key(page, tuple[Text, Number, Text], (LAST_TEXT, NEWEST, LAST_TEXT))
     then = asked.at_us is not None
     rows = await tx.pairings.list_pairings(

@@ -7,16 +7,18 @@ from msgspec import Meta
 
 from handlers.ports import Transaction
 from handlers.queries.as_of import AsOf
+from handlers.queries.cases import show_cases
 from handlers.queries.flags import show_pairings
 from handlers.queries.lists import PageAsked, Text, Viewer, cursor_key, literal_pattern
 from handlers.refold import load_recorded
-from handlers.rules.as_of import find_in_force, state_at
-from handlers.rules.views import case_view, serial_number, unit_type
+from handlers.rules.as_of import find_in_force
+from handlers.rules.statements import fold_recorded
+from handlers.rules.views import episode_id, serial_number, unit_type
 from schemas.answers import Unit
 from schemas.errors import NotFoundError, at
 from schemas.pages import Page
 from schemas.pairing import Interval, UnitState
-from schemas.records import UnitRow
+from schemas.records import CaseRow, UnitRow
 from schemas.wire import encode_cursor, optional_time_text
 
 # How many units a page about the past looks at: each is folded anew, so a rare state gives short pages, not long waits.
@@ -35,11 +37,15 @@ class UnitFilter(AsOf, frozen=True, kw_only=True):
 
 
 class _Standing(NamedTuple):
-    """Where a unit stands: the state to show, and the interval that is open, or was in force at the time asked for."""
+    """Where a unit stands: the state to show, and the interval that is open, or was in force at the time asked for.
+
+    `known` is False for a unit of which nothing was known at the time asked for.
+    """
 
     row: UnitRow
     state: UnitState
     interval: Interval | None
+    known: bool = True
 
     @property
     def status(self) -> Literal["paired", "unpaired", "unmatched"]:
@@ -65,10 +71,9 @@ async def find_unit(tx: Transaction, viewer: Viewer, unit_id: str) -> UnitRow:
 
 
 async def list_units(tx: Transaction, viewer: Viewer, asked: UnitFilter, page: PageAsked, now_us: int) -> Page[Unit]:
-    """Units by organization and id. With `at`, a page can hold fewer than its limit although more follow."""
-    asked.check()
+    """Units by organization and id. With `at` or `knownAt`, a page can hold fewer than its limit although more follow."""
     after = cursor_key(page, tuple[Text, Text], ("", ""))
-    then = asked.at_us is not None
+    then = asked.is_past
     examined = min(page.limit, FOLDED_MAX) if then and asked.state is None else FOLDED_MAX if then else page.limit
     rows = await tx.pairings.list_units(
         after,
@@ -86,7 +91,7 @@ async def list_units(tx: Transaction, viewer: Viewer, asked: UnitFilter, page: P
             if len(found) == page.limit:
                 break
             looked_at += 1
-            if asked.state in {None, standing.status}:
+            if standing.known and asked.state in {None, standing.status}:
                 found.append(standing)
     items = tuple(await _show(tx, found, asked, now_us))
     last = rows[looked_at - 1] if rows[looked_at:] else None
@@ -94,30 +99,31 @@ async def list_units(tx: Transaction, viewer: Viewer, asked: UnitFilter, page: P
 
 
 async def _standings(tx: Transaction, rows: Sequence[UnitRow], asked: AsOf) -> list[_Standing]:
-    asked.check()
-    at_us = asked.at_us
-    if at_us is None:
+    if not asked.is_past:
         return [_Standing(row, row.state, row.state.open) for row in rows]
     units = [(row.organization_id, row.unit_id) for row in rows]
-    recorded = await load_recorded(tx, units)
-    intervals = await tx.histories.stored_intervals(units)
-    return [
-        _Standing(
-            row,
-            state_at(recorded[unit], at_us),
-            find_in_force(intervals.get(unit, ()), at_us, possible=asked.possible),
-        )
-        for row, unit in zip(rows, units, strict=True)
-    ]
+    recorded = await load_recorded(tx, units, asked.known_at_us)
+    stored = await tx.histories.stored_intervals(units) if asked.known_at_us is None else None
+    standings: list[_Standing] = []
+    for row, unit in zip(rows, units, strict=True):
+        state = fold_recorded(recorded[unit], asked.at_us).state
+        interval = state.open
+        if asked.at_us is not None:
+            intervals = fold_recorded(recorded[unit]).intervals if stored is None else stored.get(unit, ())
+            interval = find_in_force(intervals, asked.at_us, possible=asked.possible)
+        standings.append(_Standing(row, state, interval, known=not recorded[unit].is_empty))
+    return standings
 
 
 async def _show(tx: Transaction, standings: Sequence[_Standing], asked: AsOf, now_us: int) -> list[Unit]:
-    time_us = now_us if asked.at_us is None else asked.at_us
-    pairings = iter(
-        await show_pairings(
-            tx, [(row.organization_id, row.unit_id, interval) for row, _, interval in standings if interval is not None]
-        )
-    )
+    owned = [(each.row.organization_id, each.row.unit_id, each.interval) for each in standings if each.interval is not None]
+    pairings = iter(await show_pairings(tx, owned, asked.known_at_us))
+    open_cases = [
+        CaseRow(row.organization_id, episode_id(row.organization_id, row.unit_id, state.case), row.unit_id, state.case)
+        for row, state, *_ in standings
+        if state.case
+    ]
+    cases = iter(await show_cases(tx, open_cases, asked.now_us(now_us)))
     return [
         Unit(
             unit_id=row.unit_id,
@@ -126,9 +132,9 @@ async def _show(tx: Transaction, standings: Sequence[_Standing], asked: AsOf, no
             organization_id=row.organization_id,
             state=standing.status,
             pairing=next(pairings) if interval else None,
-            case=case_view(row.organization_id, row.unit_id, state.case, time_us) if state.case else None,
+            case=next(cases) if state.case else None,
             last_event_at=optional_time_text(state.at_us),
         )
         for standing in standings
-        for row, state, interval in [standing]
+        for row, state, interval, _ in [standing]
     ]

@@ -1,14 +1,8 @@
-"""What was in force at a time: which interval a unit was in, and which case was open."""
+"""What was in force at a time: which interval a unit was in."""
 
 from collections.abc import Iterable
 
-from handlers.rules.statements import Recorded, fold_recorded
-from schemas.pairing import Interval, UnitState
-
-
-def state_at(recorded: Recorded, at_us: int) -> UnitState:
-    """The state of a unit after all facts up to and at a time, whenever they came to be known."""
-    return fold_recorded(recorded, at_us).state
+from schemas.pairing import Interval
 
 
 def is_in_force(interval: Interval, at_us: int, *, possible: bool = False) -> bool:

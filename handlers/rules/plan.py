@@ -8,7 +8,7 @@ from handlers.rules.cases import case_id, deadline_us
 from handlers.rules.changes import diff_episodes, diff_intervals
 from handlers.rules.history import pairing_id
 from handlers.rules.units import UnitFold
-from handlers.rules.views import case_view, episode_id, interval_id, pairing_view, unit_type
+from handlers.rules.views import case_view, episode_id, interval_id, pairing_view, sort_us, unit_type
 from schemas.facts import Flag
 from schemas.pairing import ChangeType, Episode, Interval, UnitState
 from schemas.records import AliasRecord, CaseRecord, FlagRecord, PairingRecord, UnitRecord
@@ -100,12 +100,10 @@ def unit_record(organization_id: str, unit_id: str, state: UnitState) -> UnitRec
 
 def pairing_record(organization_id: str, unit_id: str, key: str, interval: Interval, now_us: int) -> PairingRecord:
     """The row of an interval whose pairingId is `key`."""
-    # An unknown start stands before what began as it ended.
-    sort_us = interval.paired_at_us if interval.paired_at_us is not None else (interval.unpaired_at_us or 0) - 1
     return PairingRecord(
         organization_id,
         unit_id,
-        sort_us,
+        sort_us(interval),
         key,
         unit_type(unit_id),
         interval.asset_id,

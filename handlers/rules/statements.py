@@ -100,10 +100,12 @@ def with_remarks(episode: Episode, statements: Iterable[Statement]) -> Episode:
 
 
 def adds(recorded: Recorded, statement: Statement) -> bool:
-    """Whether a statement on a fact says anything that doesn't stand already.
+    """Whether a statement says anything that doesn't stand already; what is said of a case always does.
 
     An assertion that stands is said again in vain, unless it brings a VIN that no assertion of it had.
     """
+    if statement.kind in {"dismiss", "reopen", "note"}:
+        return True
     void = statement.event_key in void_keys(recorded.statements)
     if statement.kind in {"void", "restore"}:
         return void != (statement.kind == "void")

@@ -24,6 +24,11 @@ def interval_id(organization_id: str, unit_id: str, interval: Interval) -> str:
     return pairing_id(organization_id, unit_id, interval.asset_id, interval.opening_key)
 
 
+def sort_us(interval: Interval) -> int:
+    """Where an interval stands in lists: at its start; an unknown one stands before what began as it ended."""
+    return interval.paired_at_us if interval.paired_at_us is not None else (interval.unpaired_at_us or 0) - 1
+
+
 def episode_id(organization_id: str, unit_id: str, episode: Episode) -> str:
     """The caseId of an episode."""
     return case_id(organization_id, unit_id, episode.failures[0])

@@ -119,7 +119,7 @@ def _described(operation: Operation, schemas: dict[Any, Schema]) -> Schema:
         "operationId": operation.handler.__name__,
         "summary": operation.summary,
         "parameters": [*_path_parameters(operation.path), *_query_parameters(operation)],
-        "responses": {"200": {"description": "Done.", "content": content}, **_problems(statuses, schemas)},
+        "responses": {str(operation.status): {"description": "Done.", "content": content}, **_problems(statuses, schemas)},
     }
     if operation.scope is None:
         described["security"] = []

@@ -12,15 +12,11 @@ from handlers.quarantine import Reprocessed, discard, reprocess
 from handlers.queries.lists import Filter, PageAsked
 from handlers.queries.quarantine import QuarantineFilter, find_entry, get_entry, list_quarantine
 from handlers.reprocessing import Result, Results, Selection, reprocess_many, result_of
+from receiver.api.bodies import read_json
 from receiver.api.operation import Call, Operation, json_response
-from receiver.api.problems import bad_request, unsupported_media_type
-from receiver.body import read_body
 from schemas.answers import QuarantineEntry
-from schemas.events import DECODE_ERRORS, fault
 from schemas.pages import Page
 from schemas.wire import parse_time
-
-BODY_BYTES_MAX = 16 * 1024
 
 
 class ReprocessRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -77,7 +73,7 @@ async def discard_one(call: Call, _: Filter) -> Response:
 
 async def reprocess_all(call: Call, _: Filter) -> Response:
     """Try those again that a filter selects."""
-    asked = await _read(call)
+    asked = await read_json(call, _decode, ReprocessRequest())
     selection = Selection(
         kind=asked.kind,
         subscription=asked.subscription,
@@ -103,20 +99,6 @@ def _binding(call: Call, subscription: str) -> Collection[str]:
     """The organizations that a subscription may bring events of today; none means any, as for one that is gone."""
     settings = call.services.settings.subscriptions.get(subscription)
     return settings.organizations if settings else ()
-
-
-async def _read(call: Call) -> ReprocessRequest:
-    request = call.request
-    body = await read_body(request, BODY_BYTES_MAX, call.services.settings.limits.body_timeout_s)
-    if not body:
-        return ReprocessRequest()
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise unsupported_media_type()
-    try:
-        return _decode(body)
-    except DECODE_ERRORS as error:
-        problem = fault(error, "$")
-        raise bad_request(problem.message, problem.problems) from error
 
 
 OPERATIONS = (

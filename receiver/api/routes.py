@@ -2,12 +2,14 @@
 
 from starlette.routing import Route
 
-from receiver.api import changes, export, journal, openapi, pairings, quarantine, token, units
+from receiver.api import assertions, cases, changes, export, journal, openapi, pairings, quarantine, token, units
 from receiver.api.operation import Operation, routes_of
 
 OPERATIONS: tuple[Operation, ...] = (
     *units.OPERATIONS,
+    *assertions.OPERATIONS,
     *pairings.OPERATIONS,
+    *cases.OPERATIONS,
     *changes.OPERATIONS,
     *journal.OPERATIONS,
     *quarantine.OPERATIONS,

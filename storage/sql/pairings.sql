@@ -6,6 +6,7 @@ WHERE (organization_id, unit_id) > (:after_organization_id, :after_unit_id)
   AND organization_id = :organization_id --? organization_id
   AND status = :status --? status
   AND unit_type = :unit_type --? unit_type
+  AND unit_id = :unit_id --? unit_id
   AND unit_id LIKE :pattern ESCAPE '\' --? pattern
 ORDER BY organization_id, unit_id
 LIMIT :limit
@@ -67,13 +68,15 @@ SELECT organization_id, unit_id
 FROM (
   SELECT organization_id, unit_id
   FROM events
-  WHERE (organization_id, asset_id) in_pairs(:organization_ids, :asset_ids) AND event_key IS NOT NULL
+  WHERE asset_id in_list(:asset_ids) AND event_key IS NOT NULL
     AND (organization_id, unit_id) > (:after_organization_id, :after_unit_id)
+    AND organization_id = :organization_id --? organization_id
   UNION
   SELECT organization_id, unit_id
   FROM statements
-  WHERE (organization_id, asset_id) in_pairs(:organization_ids, :asset_ids)
+  WHERE asset_id in_list(:asset_ids)
     AND (organization_id, unit_id) > (:after_organization_id, :after_unit_id)
+    AND organization_id = :organization_id --? organization_id
 ) AS named
 ORDER BY organization_id, unit_id
 LIMIT :limit

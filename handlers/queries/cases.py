@@ -1,0 +1,68 @@
+"""Cases: units that could not be matched, and those that were matched doubtfully."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from handlers.ports import Transaction
+from handlers.queries.candidates import find_candidates
+from handlers.queries.lists import LAST_TEXT, NEWEST, Filter, Number, PageAsked, Text, Viewer, cursor_key
+from handlers.rules.views import case_view
+from schemas.answers import Case, CaseState
+from schemas.errors import NotFoundError
+from schemas.pages import Page
+from schemas.records import CaseRow
+from schemas.wire import encode_cursor
+
+
+class CaseFilter(Filter, frozen=True, kw_only=True):
+    """Parameters of the list of cases."""
+
+    state: Annotated[
+        CaseState | None, Meta(description="Cases in this state; `open` are those that aren't past their deadline.")
+    ] = None
+    reason: Annotated[
+        Literal["InvalidData", "NotFound", "MultipleMatchFound", "Unknown", "VinMismatch"] | None,
+        Meta(description="Cases whose latest failure has this reason."),
+    ] = None
+    unit_id: Annotated[str | None, Meta(description="Cases of this unit.")] = None
+
+
+async def list_cases(tx: Transaction, viewer: Viewer, asked: CaseFilter, page: PageAsked, now_us: int) -> Page[Case]:
+    """Cases, newest first by their first failure."""
+    before = cursor_key(page, tuple[Text, Number, Text], (LAST_TEXT, NEWEST, LAST_TEXT))
+    rows = await tx.cases.list_cases(
+        before,
+        page.limit + 1,
+        viewer.organization_id,
+        unit_id=asked.unit_id,
+        reason=asked.reason,
+        only_resolved=asked.state == "resolved",
+        only_dismissed=asked.state == "dismissed",
+        only_open=asked.state in {"open", "escalated"},
+        due_from_us=now_us if asked.state == "open" else None,
+        due_before_us=now_us if asked.state == "escalated" else None,
+    )
+    shown = rows[: page.limit]
+    last = shown[-1] if rows[page.limit :] else None
+    cursor = encode_cursor((last.organization_id, last.episode.first_at_us, last.case_id)) if last else None
+    return Page(tuple(await show_cases(tx, shown, now_us)), cursor)
+
+
+async def get_case(tx: Transaction, viewer: Viewer, case_id: str, now_us: int) -> Case:
+    """One case, by its own id or by one made from another failure in it. NotFoundError."""
+    row = await tx.cases.find_case(case_id, viewer.organization_id)
+    if row is None:
+        raise NotFoundError(f"there is no case {case_id!r}")
+    (case,) = await show_cases(tx, [row], now_us)
+    return case
+
+
+async def show_cases(tx: Transaction, rows: Sequence[CaseRow], now_us: int) -> list[Case]:
+    """Cases on the wire as of a time, in their order, with the candidates of the moment."""
+    found = await find_candidates(tx, rows)
+    return [
+        case_view(row.organization_id, row.unit_id, row.episode, now_us, candidates=candidates)
+        for row, candidates in zip(rows, found, strict=True)
+    ]
