@@ -45,6 +45,9 @@ AtOption = Annotated[int | None, typer.Option("--at", parser=_time, metavar="TIM
 SinceOption = Annotated[
     int | None, typer.Option("--updated-since", parser=_time, metavar="TIME", help="Written at or after this time.")
 ]
+KnownAtOption = Annotated[
+    int | None, typer.Option("--known-at", parser=_time, metavar="TIME", help="What would have been answered at this time.")
+]
 OrganizationOption = Annotated[str | None, typer.Option(metavar="UUID", help="Of this organization alone.")]
 
 

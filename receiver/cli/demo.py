@@ -10,7 +10,6 @@ from typing import Annotated
 import httpx2
 import typer
 
-from receiver.app import create_app
 from receiver.cli.common import run
 from receiver.cli.output import print_table, say
 from receiver.logs import configure_logging
@@ -50,6 +49,8 @@ def demo(
 
 
 async def _demo(folder: Path, port: int, *, once: bool) -> None:
+    from receiver.app import create_app  # noqa: PLC0415 - other commands needn't load all of the service
+
     secret, operator = Secret(secrets.token_urlsafe(32)), Secret(secrets.token_urlsafe(24))
     settings = Settings(
         database=str(folder / "demo.db"),

@@ -40,10 +40,11 @@ def print_json(value: object) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table for a person; None is shown as a dash. Off a terminal every row is one line, however long."""
-    table = Table(title=printable(title), title_justify="left")
+    table = Table()
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*map(printable, row))
     console = Console(width=None if sys.stdout.isatty() else _ANY_WIDTH, markup=False, emoji=False, highlight=False)
+    console.print(printable(title))
     console.print(table)

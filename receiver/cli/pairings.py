@@ -8,12 +8,14 @@ import typer
 
 from handlers.ports import Store
 from handlers.queries.lists import PageAsked, Viewer
-from handlers.queries.pairings import PairingFilter, list_pairings
+from handlers.queries.pairing_filter import PairingFilter
+from handlers.queries.pairings import list_pairings
 from receiver.cli.common import (
     AtOption,
     ConfigOption,
     CursorOption,
     JsonOption,
+    KnownAtOption,
     LimitOption,
     OrganizationOption,
     SinceOption,
@@ -53,6 +55,7 @@ def pairings(
     state: StateOption = None,
     reason: ReasonOption = None,
     at: AtOption = None,
+    known_at: KnownAtOption = None,
     updated_since: SinceOption = None,
     organization: OrganizationOption = None,
     limit: LimitOption = 100,
@@ -62,7 +65,7 @@ def pairings(
     as_json: JsonOption = False,
 ) -> None:
     """List pairings, newest first."""
-    asked = _filter(unit, asset, unit_type, vin, state, reason, at, updated_since, possible=possible)
+    asked = _filter(unit, asset, unit_type, vin, state, reason, at, known_at, updated_since, possible=possible)
     page = run(_list(settings_of(config), viewer_of(organization), asked, PageAsked(limit, cursor)))
     if as_json:
         print_json(page)
@@ -84,13 +87,14 @@ def export(
     state: StateOption = None,
     reason: ReasonOption = None,
     at: AtOption = None,
+    known_at: KnownAtOption = None,
     updated_since: SinceOption = None,
     organization: OrganizationOption = None,
     *,
     possible: PossibleOption = False,
 ) -> None:
     """Write all pairings, or those that are asked for, newest first."""
-    asked = _filter(unit, asset, unit_type, vin, state, reason, at, updated_since, possible=possible)
+    asked = _filter(unit, asset, unit_type, vin, state, reason, at, known_at, updated_since, possible=possible)
     settings, viewer = settings_of(config), viewer_of(organization)
     if output is None:
         run(_export(settings, viewer, asked, form, sys.stdout.buffer))
@@ -109,6 +113,7 @@ def _filter(
     state: Literal["open", "closed"] | None,
     reason: Literal["ManualPair", "AutoPair", "Asserted"] | None,
     at_us: int | None,
+    known_at_us: int | None,
     updated_since_us: int | None,
     *,
     possible: bool,
@@ -123,6 +128,7 @@ def _filter(
         state=state,
         reason=reason,
         at_us=at_us,
+        known_at_us=known_at_us,
         possible=possible,
         updated_since_us=updated_since_us,
     )

@@ -28,7 +28,9 @@ from schemas.errors import DrawbarError, StoreUnavailableError
 DELIVERIES_AT_A_TIME = 1000
 BYTES_AT_A_TIME = 16 * 1024 * 1024
 
-PathsArgument = Annotated[list[str], typer.Argument(help="Files (.json, .ndjson, .gz), folders, or - for standard input.")]
+PathsArgument = Annotated[
+    list[str], typer.Argument(metavar="PATH…", help="Files (.json, .ndjson, .gz), folders, or - for standard input.")
+]
 
 
 def replay(
@@ -49,10 +51,10 @@ def replay(
 
     A file that holds no batch is told, and left where it is.
     """
+    if to and dry_run:
+        raise typer.BadParameter("--dry-run looks into the store, --to sends to another one", param_hint="--dry-run")
     settings = settings_of(config)
     target = _target(settings, to, subscription, secret)
-    if target and dry_run:
-        raise typer.BadParameter("--dry-run looks into the store, --to sends to another one", param_hint="--dry-run")
     if target is None:
         _check_subscription(settings, subscription)
     work = _Replay(settings, subscription, BatchReader(find_files(paths), settings.limits.body_bytes_max))

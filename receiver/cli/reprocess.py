@@ -26,7 +26,7 @@ from receiver.cli.common import (
 )
 from receiver.cli.output import print_json, say, warn
 from receiver.cli.summary import FAULTS_SHOWN, progress
-from receiver.settings import Settings, Subscription
+from receiver.settings import Settings
 from receiver.wiring import now_us
 from schemas.errors import ConflictError, NotFoundError
 
@@ -81,8 +81,8 @@ def reprocess(
 
 
 def binding_of(settings: Settings) -> Callable[[str], Collection[str]]:
-    """The organizations that a subscription may bring events of today; none means any, as for one that is gone."""
-    return lambda name: settings.subscriptions.get(name, Subscription()).organizations
+    """The organizations that a subscription or a feed may bring events of today; none means any, as for one that is gone."""
+    return settings.organizations_of
 
 
 async def _reprocess_each(settings: Settings, ids: list[str]) -> Results:

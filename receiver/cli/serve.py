@@ -5,7 +5,6 @@ from typing import Annotated
 import msgspec
 import typer
 
-from receiver.app import create_app
 from receiver.cli.common import ConfigOption, run, settings_of
 from receiver.safety import check_signing
 from receiver.server import serve as serve_app
@@ -32,6 +31,8 @@ def serve(
 
 
 async def _serve(settings: Settings) -> None:
+    from receiver.app import create_app  # noqa: PLC0415 - other commands needn't load all of the service
+
     await serve_app(create_app(settings), settings)
 
 

@@ -110,7 +110,7 @@ async def _status(settings: Settings) -> Status:
 async def _count(tx: Transaction, settings: Settings) -> Counts:
     found: OverviewRecord = await tx.overview.count(now_us())
     waiting, oldest_us = await tx.quarantine.waiting()
-    heard = {name: Heard(optional_time_text(await tx.events.last_delivery(name))) for name in settings.subscriptions}
+    heard = {name: Heard(optional_time_text(await tx.events.last_delivery(name))) for name in settings.silences()}
     return Counts(
         deliveries=found.deliveries,
         batches=found.batches,
