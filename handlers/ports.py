@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from schemas.facts import Copy, Flag
 from schemas.pairing import Episode, Interval, UnitState
+from schemas.patches import AssetPatch, PatchError, PatchJob
 from schemas.records import (
     AliasRecord,
     BatchRecord,
@@ -334,6 +335,60 @@ class Clients(Protocol):
 
 
 class Overview(Protocol):
+class PatchJobs(Protocol):
+    """Bulk patches of assets: jobs, their patches, and what went wrong. `worker` names a process that applies them."""
+
+    async def next_id(self) -> int:
+        """A new job id; whoever wants the one after it waits until this transaction has ended."""
+        ...
+
+    async def put(self, job: PatchJob, chunks: Sequence[Sequence[AssetPatch]]) -> None:
+        """Add a job with its patches; each chunk is applied in one transaction."""
+        ...
+
+    async def find(self, job_id: int, organization_id: str | None) -> PatchJob | None: ...
+
+    async def find_by_key(self, client_id: str, idempotency_key: str) -> PatchJob | None:
+        """The job that a client's request with this key became."""
+        ...
+
+    async def list_jobs(self, before: int, limit: int, organization_id: str | None, **filters: object) -> list[PatchJob]:
+        """Jobs, newest first, from before an id."""
+        ...
+
+    async def errors_of(self, jobs: Sequence[PatchJob]) -> dict[int, list[PatchError]]:
+        """What went wrong in some jobs by their ids, in the order of their requests."""
+        ...
+
+    async def is_waiting(self, now_us: int) -> bool:
+        """Whether there is a job that a worker could claim."""
+        ...
+
+    async def claim(self, worker: str, now_us: int, lease_until_us: int) -> PatchJob | None:
+        """Give a worker the first job that nobody is at, of each organization none but the first that hasn't ended."""
+        ...
+
+    async def take(self, job: PatchJob, worker: str) -> PatchJob | None:
+        """A job as it stands, locked until the transaction ends; None if this worker doesn't have it any more."""
+        ...
+
+    async def patches_from(self, job: PatchJob) -> tuple[AssetPatch, ...]:
+        """The patches of a job that come next, to be applied in one transaction."""
+        ...
+
+    async def advance(self, job: PatchJob, errors: Sequence[PatchError]) -> None:
+        """Keep how far a job is, and what went wrong on the way."""
+        ...
+
+    async def release(self, worker: str) -> None:
+        """A worker ends: others can go on with what it has."""
+        ...
+
+    async def drop_ended(self, before_us: int) -> int:
+        """Forget jobs that ended before a time, some at a time; how many."""
+        ...
+
+
     """How much there is of everything."""
 
     async def count(self, now_us: int) -> OverviewRecord:
@@ -380,4 +435,5 @@ class Store(Protocol):
 
         What `work` gives on that snapshot and, where the copy is a database itself, on the copy. DrawbarError: it failed.
         """
+    patches: PatchJobs
         ...

@@ -82,3 +82,10 @@ class Duties:
 
         if dropped := await self._store.write(work):
             log.info("bodies.dropped", deliveries=dropped, days=retention.raw_bodies_days)
+        if retention.patches_days is not None:
+            await self._drop_patches(now_us - retention.patches_days * DAY_US)
+
+    async def _drop_patches(self, before_us: int) -> None:
+        """Some jobs in each transaction, so that nobody waits long."""
+        while dropped := await self._store.write(lambda tx: tx.patches.drop_ended(before_us)):
+            log.info("patches.dropped", jobs=dropped, days=self._settings.retention.patches_days)

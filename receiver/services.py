@@ -11,10 +11,14 @@ from receiver.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`clock` is in microseconds since 1970 UTC, `stop` is set when the service begins to end, `changed` tells of each commit."""
+    """`clock` is in microseconds since 1970 UTC, `stop` is set when the service begins to end, `changed` tells of each commit.
+
+    `patched` is set when a bulk patch was taken.
+    """
 
     store: Store
     settings: Settings
     clock: Callable[[], int]
     stop: asyncio.Event
     changed: ChangeSignal = field(default_factory=ChangeSignal)
+    patched: asyncio.Event = field(default_factory=asyncio.Event)

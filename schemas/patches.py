@@ -4,7 +4,7 @@ Source: the lease asset patch, "Patchable properties" and "Bulk job response". U
 that was sent as null, which clears it.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -53,6 +53,36 @@ class BulkPatch(Struct, frozen=True, kw_only=True, rename="camel"):
     assets_successfully_updated: int | UnsetType = UNSET
     status: JobStatus
     errors: tuple[AssetErrors, ...]
+
+
+class PatchJob(NamedTuple):
+    """A bulk job as it is kept; the columns of its table.
+
+    `done` patches were tried, `succeeded` of them applied. `worker` is at it until `lease_until_us`, if it isn't heard of again.
+    """
+
+    organization_id: str
+    job_id: int
+    client_id: str
+    idempotency_key: str | None
+    fingerprint: str
+    status: JobStatus
+    total: int
+    done: int
+    succeeded: int
+    created_at_us: int
+    started_at_us: int | None = None
+    ended_at_us: int | None = None
+    worker: str | None = None
+    lease_until_us: int | None = None
+
+
+class PatchError(NamedTuple):
+    """Why the asset of one patch, at a place of its job's request, was not patched."""
+
+    place: int
+    asset_id: int
+    message: str
 
 
 decode_patches = decoder(tuple[AssetPatch, ...]).decode

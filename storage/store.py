@@ -15,6 +15,7 @@ from handlers.ports import (
     Overview,
     Pairings,
     Quarantine,
+    PatchJobs,
     Rejected,
     Result,
     Transaction,
@@ -32,6 +33,7 @@ from storage.overview import OverviewTables
 from storage.pairings import PairingTables
 from storage.quarantine import QuarantineTable
 from storage.rejected import RejectedTable
+from storage.patches import PatchTables
 
 
 class Tables:
@@ -51,6 +53,7 @@ class Tables:
         self.clients: Clients = ClientTables(connection)
         self.overview: Overview = OverviewTables(connection)
 
+        self.patches: PatchJobs = PatchTables(connection)
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """A part of the transaction that can fail alone."""
         return self._connection.savepoint()

@@ -124,7 +124,7 @@ def _described(operation: Operation, schemas: dict[Any, Schema]) -> Schema:
     if operation.scope is None:
         described["security"] = []
     else:
-        described["description"] = f"Needs the scope `{operation.scope}`."
+        described["description"] = f"Needs the scope {' or '.join(f'`{scope}`' for scope in sorted(operation.scopes))}."
     if operation.body is not None:
         described["requestBody"] = {"content": {JSON: {"schema": schemas[operation.body]}}, "required": operation.scope is None}
     return described

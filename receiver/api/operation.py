@@ -56,6 +56,8 @@ Handler = Callable[[Call, Any], Awaitable[Response]]
 class Operation:
     """One method on one path. `query` is the Filter given to the handler; a `scope` of None asks for no credentials.
 
+    Whoever has `or_scope` may do it too.
+
     A `paged` one takes `limit` and `cursor`, a `limited` one `limit` alone.
 
     `answer` is the type of the JSON in an answer with `status`, `answers` other media types that it can have, `body` the type
@@ -67,6 +69,7 @@ class Operation:
     handler: Handler
     summary: str
     scope: Scope | None = "read"
+    or_scope: Scope | None = None
     query: type[Filter] = Filter
     paged: bool = False
     limited: bool = False
@@ -74,6 +77,11 @@ class Operation:
     answers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     status: int = 200
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Of these a client needs one."""
+        return frozenset(scope for scope in (self.scope, self.or_scope) if scope is not None)
 
     @property
     def reader(self) -> QueryReader[Filter]:
@@ -112,8 +120,8 @@ class Resource:
         principal = None if public else await access.enter(request.scope)
         if operation is None:
             raise self._missing(method)
-        if principal and operation.scope not in principal.scopes:
-            raise forbidden(f"this needs the scope {operation.scope}")
+        if principal and not operation.scopes & principal.scopes:
+            raise forbidden(f"this needs the scope {' or '.join(sorted(operation.scopes))}")
         asked = self._readers[method].read(request.scope["query_string"], services.settings.limits)
         viewer = principal.viewer(asked.organization_id) if principal else Viewer("", operator=False)
         return await operation.handler(Call(request, services, access, viewer, asked.page, principal), asked.filter)

@@ -22,6 +22,7 @@ OTHER = "d9d90b90-ad39-4a3d-8b89-c25a22acaa25"  # another organization
 DERIVED = {"units": (), "pairings": ("updated_at_us",), "cases": (), "aliases": (), "fact_flags": ()}
 RECORDED = ("batches", "deliveries", "events", "quarantine", "commits", "changes", "rejected", "statements", "escalations")
 TABLES = (*DERIVED, *RECORDED)
+PATCHES = ("patch_jobs", "patch_chunks", "patch_errors")
 
 _COLUMNS = parse(
     """
@@ -138,4 +139,5 @@ async def feed(store: DatabaseStore, after: tuple[int, int] = (0, 0)) -> list[Ch
 
 async def wipe(store: DatabaseStore) -> None:
     """Empty all tables: a fresh database at the cost of a few statements."""
-    await execute(store, *(f"DELETE FROM {table}" for table in TABLES), "UPDATE counters SET value = 0, known_at_us = 0")  # noqa: S608 - names of ours
+    emptied = [f"DELETE FROM {table}" for table in (*TABLES, *PATCHES)]  # noqa: S608 - names of ours
+    await execute(store, *emptied, "UPDATE counters SET value = 0, known_at_us = 0")
