@@ -334,7 +334,6 @@ class Clients(Protocol):
     async def drop_idle_tokens(self, before_us: int) -> None: ...
 
 
-class Overview(Protocol):
 class PatchJobs(Protocol):
     """Bulk patches of assets: jobs, their patches, and what went wrong. `worker` names a process that applies them."""
 
@@ -389,6 +388,7 @@ class PatchJobs(Protocol):
         ...
 
 
+class Overview(Protocol):
     """How much there is of everything."""
 
     async def count(self, now_us: int) -> OverviewRecord:
@@ -409,6 +409,7 @@ class Transaction(Protocol):
     quarantine: Quarantine
     rejected: Rejected
     clients: Clients
+    patches: PatchJobs
     overview: Overview
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
@@ -435,5 +436,4 @@ class Store(Protocol):
 
         What `work` gives on that snapshot and, where the copy is a database itself, on the copy. DrawbarError: it failed.
         """
-    patches: PatchJobs
         ...

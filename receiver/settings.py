@@ -164,6 +164,30 @@ class Retention(Struct, frozen=True):
         Days | None,
         Meta(description="Days to hold deliveries with a wrong signature; unset leaves it to the limits alone."),
     ] = 30
+    patches_days: Annotated[
+        Days | None,
+        Meta(description="Days to keep bulk patches and their errors after they have ended; unset keeps them."),
+    ] = 90
+
+
+class DisplayNames(Struct, frozen=True):
+    """What the console calls the properties of assets that can be renamed. The API knows them by their original names alone."""
+
+    location: Annotated[Text, Meta(description="What the console calls an asset's `location`.")] = "Location"
+    location_of_installation: Annotated[Text, Meta(description="What the console calls its `locationOfInstallation`.")] = (
+        "Location of installation"
+    )
+    order_number: Annotated[Text, Meta(description="What the console calls its `orderNumber`.")] = "Order number"
+    cost_center: Annotated[Text, Meta(description="What the console calls its `costCenter`.")] = "Cost center"
+
+    def labels(self) -> dict[str, str]:
+        """The display names by the properties' original names."""
+        return {
+            "location": self.location,
+            "locationOfInstallation": self.location_of_installation,
+            "orderNumber": self.order_number,
+            "costCenter": self.cost_center,
+        }
 
 
 class Log(Struct, frozen=True):
@@ -222,30 +246,6 @@ class Settings(Struct, frozen=True):
     token_idle_s: Annotated[Seconds, Meta(description="A bearer token expires after so many seconds without use.")] = 86400
     unit_meters: Annotated[
         dict[Text, tuple[Text, ...]],
-    patches_days: Annotated[
-        Days | None,
-        Meta(description="Days to keep bulk patches and their errors after they have ended; unset keeps them."),
-    ] = 90
-
-
-class DisplayNames(Struct, frozen=True):
-    """What the console calls the properties of assets that can be renamed. The API knows them by their original names alone."""
-
-    location: Annotated[Text, Meta(description="What the console calls an asset's `location`.")] = "Location"
-    location_of_installation: Annotated[Text, Meta(description="What the console calls its `locationOfInstallation`.")] = (
-        "Location of installation"
-    )
-    order_number: Annotated[Text, Meta(description="What the console calls its `orderNumber`.")] = "Order number"
-    cost_center: Annotated[Text, Meta(description="What the console calls its `costCenter`.")] = "Cost center"
-
-    def labels(self) -> dict[str, str]:
-        """The display names by the properties' original names."""
-        return {
-            "location": self.location,
-            "locationOfInstallation": self.location_of_installation,
-            "orderNumber": self.order_number,
-            "costCenter": self.cost_center,
-        }
         Meta(
             description='Meters that a unit of this type delivers, as their codes, for example `tp = ["ODOMETER_KM"]`.',
             examples=[["ODOMETER_KM"]],
@@ -254,6 +254,7 @@ class DisplayNames(Struct, frozen=True):
     subscriptions: dict[str, Subscription] = {}
     limits: Limits = Limits()
     retention: Retention = Retention()
+    display_names: DisplayNames = DisplayNames()
     log: Log = Log()
     postgres: Postgres = Postgres()
     allow_unsigned: bool = False
@@ -283,4 +284,3 @@ class DisplayNames(Struct, frozen=True):
     def __repr__(self) -> str:
         values = ((name, getattr(self, name)) for name in self.__struct_fields__ if name != "database")
         return f"Settings(database={shown_database(self.database)!r}, {', '.join(f'{name}={value!r}' for name, value in values)})"
-    display_names: DisplayNames = DisplayNames()

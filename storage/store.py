@@ -14,8 +14,8 @@ from handlers.ports import (
     OperatorStatements,
     Overview,
     Pairings,
-    Quarantine,
     PatchJobs,
+    Quarantine,
     Rejected,
     Result,
     Transaction,
@@ -31,9 +31,9 @@ from storage.journal import JournalTable
 from storage.operator_statements import OperatorStatementTable
 from storage.overview import OverviewTables
 from storage.pairings import PairingTables
+from storage.patches import PatchTables
 from storage.quarantine import QuarantineTable
 from storage.rejected import RejectedTable
-from storage.patches import PatchTables
 
 
 class Tables:
@@ -51,9 +51,9 @@ class Tables:
         self.quarantine: Quarantine = QuarantineTable(connection)
         self.rejected: Rejected = RejectedTable(connection)
         self.clients: Clients = ClientTables(connection)
+        self.patches: PatchJobs = PatchTables(connection)
         self.overview: Overview = OverviewTables(connection)
 
-        self.patches: PatchJobs = PatchTables(connection)
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """A part of the transaction that can fail alone."""
         return self._connection.savepoint()
