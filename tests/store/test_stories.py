@@ -15,20 +15,24 @@ import pytest
 
 from handlers.ports import Transaction
 from handlers.rebuild import digest
-from handlers.rules.facts import merge_all
+from handlers.refold import load_recorded
 from handlers.rules.recording import Answer
+from handlers.rules.statements import facts_of
 from handlers.rules.views import case_view, pairing_view
 from schemas.pairing import Episode
 from schemas.records import NeighbourRow, PairingRow, UnitRow
+from schemas.statements import Statement
 from schemas.wire import time_text
 from storage.store import DatabaseStore
-from tests.support.store import deliver, derived, feed, rows, wipe
+from tests.support.said import all_statements, repeat, say
+from tests.support.store import NOW_US, deliver, derived, feed, rows, wipe
 from tests.support.stories import (
     FIXTURES,
     Expected,
     ExpectedCase,
     ExpectedFact,
     ExpectedFlags,
+    ExpectedNote,
     ExpectedPairing,
     ExpectedUnit,
     load_stories,
@@ -48,12 +52,13 @@ class Seen(msgspec.Struct):
     units: dict[tuple[str, str], ExpectedUnit]
     flags: dict[str, list[ExpectedFlags]]
     facts: dict[str, list[ExpectedFact]]
+    statements: list[Statement]
     state: Any
     digest: str
 
 
 async def look(tx: Transaction) -> tuple[Any, ...]:
-    """All units with their pairings and cases, their flagged facts, and all facts."""
+    """All units with their pairings and cases, their flagged facts, and all facts that count."""
     units = {(row.organization_id, row.unit_id): row for row in await tx.pairings.list_units(FIRST, 1000, None)}
     pairings = await tx.pairings.list_pairings(LAST, 1000, None)
     neighbours = await tx.pairings.neighbours(sorted({(row.organization_id, row.interval.asset_id) for row in pairings}))
@@ -65,8 +70,8 @@ async def look(tx: Transaction) -> tuple[Any, ...]:
     flags: dict[str, list[ExpectedFlags]] = {}
     facts: dict[str, list[ExpectedFact]] = {}
     stored_flags = await tx.histories.stored_flags(list(units))
-    for unit, copies in (await tx.journal.copies_of(list(units))).items():
-        for fact in merge_all(copies):
+    for unit, recorded in (await load_recorded(tx, list(units))).items():
+        for fact in facts_of(recorded):
             name: dict[str, Any] = {
                 "unit_id": unit[1],
                 "kind": fact.kind,
@@ -115,23 +120,34 @@ def _overlap(row: PairingRow, other: NeighbourRow, unit_type: str) -> bool:
 
 def _case(row: UnitRow, episode: Episode) -> ExpectedCase:
     view = case_view(row.organization_id, row.unit_id, episode, episode.last_at_us)
-    return ExpectedCase(**{name: getattr(view, name) for name in ExpectedCase.__struct_fields__})
+    notes = tuple(ExpectedNote(note.text, note.author, note.at) for note in view.notes)
+    shown = {name: getattr(view, name) for name in ExpectedCase.__struct_fields__ if name != "notes"}
+    return ExpectedCase(**shown, notes=notes)
 
 
-async def play(store: DatabaseStore, bodies: Sequence[bytes], group: int = 1) -> tuple[list[Answer], Any, str]:
-    """Deliver into an empty store; the answers, all derived rows, and the digest."""
+async def play(
+    store: DatabaseStore, bodies: Sequence[bytes], group: int = 1, statements: Sequence[Statement] = ()
+) -> tuple[list[Answer], Any, str]:
+    """Deliver into an empty store, and say afterwards what was said; the answers, all derived rows, and the digest."""
     await wipe(store)
     answers = await deliver(store, bodies, group=group)
+    if statements:
+        await repeat(store, statements, NOW_US)
     return answers, await derived(store), await digest(store)
 
 
 async def play_stories(store: DatabaseStore) -> Seen:
-    """All stories one after the other, each batch alone."""
-    answers, state, code = await play(store, BODIES)
-    by_batch = iter(answers)
-    by_story = {story.name: [next(by_batch) for _ in story.batches] for story in STORIES}
+    """All stories one after the other, each batch alone, and after it what was said then."""
+    await wipe(store)
+    by_story: dict[str, list[Answer]] = {}
+    for story in STORIES:
+        for name, body in story.batches:
+            by_story.setdefault(story.name, []).extend(await deliver(store, [body]))
+            for said in story.statements:
+                if said.after == name:
+                    await say(store, said)
     units, flags, facts = await store.read(look)
-    return Seen(by_story, units, flags, facts, state, code)
+    return Seen(by_story, units, flags, facts, await all_statements(store), await derived(store), await digest(store))
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +175,7 @@ def test_story_comes_out_as_told(seen: Seen, story: Any) -> None:  # noqa: ANN40
     unit_ids = {unit_id for _, unit_id in names}
     flags = [flag for unit_id in unit_ids for flag in seen.flags.get(unit_id, [])]
     assert sorted(flags, key=repr) == sorted(expected.flags, key=repr)
-    facts = [fact for unit_id in unit_ids for fact in seen.facts[unit_id]]
+    facts = [fact for unit_id in unit_ids for fact in seen.facts.get(unit_id, [])]
     assert all(fact in facts for fact in expected.facts)
 
 
@@ -192,8 +208,11 @@ def orders() -> list[tuple[str, list[bytes], int]]:
 def test_arrival_does_not_matter(
     runner: asyncio.Runner, shared_store: DatabaseStore, seen: Seen, bodies: list[bytes], group: int
 ) -> None:
-    """Whatever the order, the grouping and the repeats: the same rows, the same digest, the same sums over the answers."""
-    answers, state, code = runner.run(play(shared_store, bodies, group))
+    """Whatever the order, the grouping and the repeats: the same rows, the same digest, the same sums over the answers.
+
+    What operators said is said again at the end, word for word.
+    """
+    answers, state, code = runner.run(play(shared_store, bodies, group, seen.statements))
     assert state == seen.state
     assert code == seen.digest
     assert sum(answer.applied for answer in answers) == sum(a.applied for told in seen.answers.values() for a in told)

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas.facts import Flag, Kind, Location
+from schemas.statements import StatementKind
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -22,7 +23,7 @@ class ExpectedPairing(Struct, frozen=True, kw_only=True, rename="camel", forbid_
     evidence: int
     vin: str | None = None
     sensor_vin: str | None = None
-    reason: Literal["ManualPair", "AutoPair"] | None = None
+    reason: Literal["ManualPair", "AutoPair", "Asserted"] | None = None
     location: Location | None = None
     paired_at: str | None = None
     paired_after: str | None = None
@@ -31,17 +32,28 @@ class ExpectedPairing(Struct, frozen=True, kw_only=True, rename="camel", forbid_
     flags: tuple[Literal["sameTypeConflict"], ...] = ()
 
 
-class ExpectedCase(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """One failure case; `resolved` means by a later effective success."""
+class ExpectedNote(Struct, frozen=True, forbid_unknown_fields=True):
+    """One note on a case."""
 
-    state: Literal["open", "resolved"]
-    reason: Literal["InvalidData", "NotFound", "MultipleMatchFound", "Unknown"]
+    text: str
+    author: str
+    at: str
+
+
+class ExpectedCase(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """One case, as it stood at its last failure or dismissal, so that it is never past its deadline."""
+
+    state: Literal["open", "resolved", "dismissed"]
+    reason: Literal["InvalidData", "NotFound", "MultipleMatchFound", "Unknown", "VinMismatch"]
     attempts: int
     first_seen_at: str
     last_seen_at: str
     sensor_vin: str | None = None
     resolved_at: str | None = None
-    resolved_by: Literal["paired"] | None = None
+    resolved_by: Literal["paired", "unpaired", "dismissed"] | None = None
+    asset_id: str | None = None
+    asset_vin: str | None = None
+    notes: tuple[ExpectedNote, ...] = ()
 
 
 class ExpectedUnit(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -107,20 +119,50 @@ class Expected(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     facts: tuple[ExpectedFact, ...] = ()
 
 
+class About(FactName, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """The fact that a statement is about; a failure is told by its reason and sensor VIN too, an assertion by being one."""
+
+    reason: str | None = None
+    sensor_vin: str | None = None
+    asserted: bool = False
+
+
+class Said(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What an operator said once the batch `after` had arrived. An assertion is about itself."""
+
+    kind: StatementKind
+    after: str
+    at: str
+    actor: str
+    about: About
+    note: str = ""
+    asset_vin: str | None = None
+
+
+class Statements(Struct, frozen=True, forbid_unknown_fields=True):
+    """All of `statements.toml`, in the order in which it was said."""
+
+    statements: tuple[Said, ...] = ()
+
+
 class Story(NamedTuple):
     """A named sequence; `batches` are (file name, body) in their order of arrival."""
 
     name: str
     batches: list[tuple[str, bytes]]
+    statements: tuple[Said, ...]
     expected: Expected
 
 
 def load_stories() -> list[Story]:
-    """All stories, sorted by name. Raises msgspec.ValidationError if an `expected.toml` doesn't keep to the format."""
+    """All stories, sorted by name. Raises msgspec.ValidationError if a TOML file doesn't keep to the format."""
     return list(_stories())
 
 
 def _stories() -> Iterator[Story]:
     for folder in sorted(path for path in (FIXTURES / "stories").iterdir() if path.is_dir()):
         batches = [(path.name, path.read_bytes()) for path in sorted(folder.glob("*.json"))]
-        yield Story(folder.name, batches, msgspec.toml.decode((folder / "expected.toml").read_bytes(), type=Expected))
+        said = folder / "statements.toml"
+        statements = msgspec.toml.decode(said.read_bytes(), type=Statements).statements if said.exists() else ()
+        expected = msgspec.toml.decode((folder / "expected.toml").read_bytes(), type=Expected)
+        yield Story(folder.name, batches, statements, expected)

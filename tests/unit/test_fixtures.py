@@ -11,7 +11,8 @@ import pytest
 from schemas.errors import InvalidInputError
 from schemas.events import Envelope, Payload, UnknownEventError, decode_envelope, decode_event, decode_payload
 from schemas.wire import microseconds, parse_time, time_text
-from tests.support.stories import FIXTURES, ExpectedUnit, FactName, Story, load_stories
+from tests.support.facts import ORGANIZATION
+from tests.support.stories import FIXTURES, About, ExpectedUnit, FactName, Story, load_stories
 
 STORIES = load_stories()
 DOCUMENTED = sorted((FIXTURES / "datahub").glob("v*/*.json"))
@@ -60,9 +61,29 @@ def outcomes(envelope: Envelope) -> Iterator[Payload | str]:
 
 
 def facts_of(story: Story) -> set[FactKey]:
-    """The keys of all facts that a story brings."""
+    """The keys of all facts that a story's batches bring."""
     entries = (entry for _, body in story.batches for entry in outcomes(decode_envelope(body)))
     return {key_of(entry) for entry in entries if not isinstance(entry, str)}
+
+
+def key_of_about(about: About) -> FactKey:
+    """The same of a fact that a statement is about; an assertion has `asserted` for a reason."""
+    reason = "asserted" if about.asserted else about.reason
+    return (ORGANIZATION, about.unit_id, about.kind, us(about.registered_on), about.asset_id, reason, about.sensor_vin)
+
+
+def assertions_of(story: Story) -> set[FactKey]:
+    """The keys of what operators assert in a story."""
+    return {key_of_about(said.about) for said in story.statements if said.kind in {"paired", "unpaired"}}
+
+
+def void_of(story: Story) -> set[FactKey]:
+    """The keys that are void in the end."""
+    latest: dict[FactKey, str] = {}
+    for said in story.statements:
+        if said.kind in {"void", "restore", "paired", "unpaired"}:
+            latest[key_of_about(said.about)] = said.kind
+    return {key for key, kind in latest.items() if kind == "void"}
 
 
 def us(text: str) -> int:
@@ -119,11 +140,30 @@ def test_stories_share_no_unit_and_no_asset() -> None:
 
 @each_story
 def test_story_holds_numbered_batches_and_what_must_come_out(story: Story) -> None:
-    """A story's folder holds `01_….json`, `02_….json` and so on, and `expected.toml`."""
+    """A story's folder holds `01_….json`, `02_….json` and so on, `expected.toml`, and `statements.toml` if any are made."""
     names = [name for name, _ in story.batches]
     assert names
-    assert {path.name for path in (FIXTURES / "stories" / story.name).iterdir()} == {*names, "expected.toml"}
+    files = {path.name for path in (FIXTURES / "stories" / story.name).iterdir()}
+    assert files - {"statements.toml"} == {*names, "expected.toml"}
+    assert ("statements.toml" in files) == bool(story.statements)
     assert all(re.fullmatch(rf"{number:02}_[a-z0-9_]+\.json", name) for number, name in enumerate(names, 1))
+
+
+@each_story
+def test_statements_are_about_what_is_known(story: Story) -> None:
+    """Each follows a batch of the story, in time and in order; what is judged or remarked on came before it, or is asserted."""
+    names = [name for name, _ in story.batches]
+    places = [names.index(said.after) for said in story.statements]
+    assert places == sorted(places)
+    assert [us(said.at) for said in story.statements] == sorted(us(said.at) for said in story.statements)
+    asserted: set[FactKey] = set()
+    for said, place in zip(story.statements, places, strict=True):
+        key = key_of_about(said.about)
+        if said.kind in {"paired", "unpaired"}:
+            assert said.about.asserted
+            assert said.kind == said.about.kind
+            asserted.add(key)
+        assert key in asserted | facts_of(story._replace(batches=story.batches[: place + 1]))
 
 
 @each_story
@@ -155,16 +195,17 @@ def test_counts_are_those_of_the_batches(story: Story, backwards: bool) -> None:
 
 @each_story
 def test_expected_units_are_those_of_the_batches(story: Story) -> None:
-    """Every unit that a decodable event names is expected, and no other."""
+    """Every unit that a decodable event or an operator names is expected, and no other."""
     named = [(unit.organization_id, unit.unit_id) for unit in story.expected.units]
     assert len(set(named)) == len(named)
-    assert set(named) == {key[:2] for key in facts_of(story)}
+    assert set(named) == {key[:2] for key in facts_of(story) | assertions_of(story)}
 
 
 @each_story
 def test_named_facts_come_in_the_batches(story: Story) -> None:
-    """A fact that is expected with flags or with its merged fields is one that the story's batches bring."""
-    brought = {(unit, kind, time, asset) for _, unit, kind, time, asset, *_ in facts_of(story)}
+    """A fact that is expected with flags or with its merged fields is one that the story brings and that isn't void."""
+    counting = (facts_of(story) | assertions_of(story)) - void_of(story)
+    brought = {(unit, kind, time, asset) for _, unit, kind, time, asset, *_ in counting}
     named: list[FactName] = [*story.expected.flags, *story.expected.facts]
     assert all((fact.unit_id, fact.kind, us(fact.registered_on), fact.asset_id) in brought for fact in named)
     assert all(list(fact.flags) == sorted(set(fact.flags)) for fact in story.expected.flags)
@@ -187,9 +228,10 @@ def test_clock_skew_is_expected_where_a_clock_is_skewed(story: Story) -> None:
 
 @each_story
 def test_every_pairing_fact_is_accounted_for(story: Story) -> None:
-    """A pairing or an unpairing is evidence of one interval, or it lost a tie, or it was stale: the numbers add up."""
-    idle = [fact.unit_id for fact in story.expected.flags if {"tie", "staleUnpair"} & set(fact.flags)]
-    pairing_facts = [(key[0], key[1]) for key in facts_of(story) if key[2] != "failed"]
+    """What isn't void is evidence of one interval, or it lost a tie, was stale or replaced: the numbers add up."""
+    idle = [fact.unit_id for fact in story.expected.flags if {"tie", "staleUnpair", "replaced"} & set(fact.flags)]
+    counting = (facts_of(story) | assertions_of(story)) - void_of(story)
+    pairing_facts = [(key[0], key[1]) for key in counting if key[2] != "failed"]
     for unit in story.expected.units:
         evidence = sum(pairing.evidence for pairing in unit.pairings)
         assert evidence + idle.count(unit.unit_id) == pairing_facts.count((unit.organization_id, unit.unit_id))
@@ -202,7 +244,7 @@ def test_expected_histories_are_possible(story: Story) -> None:
         check_pairings(unit)
         check_cases(unit)
         is_open = any(pairing.unpaired_at is None for pairing in unit.pairings)
-        has_case = any(case.state == "open" for case in unit.cases)
+        has_case = any(case.state == "open" and case.reason != "VinMismatch" for case in unit.cases)
         assert unit.state == ("paired" if is_open else "unmatched" if has_case else "unpaired")
 
 
@@ -211,7 +253,7 @@ def check_pairings(unit: ExpectedUnit) -> None:
     for pairing in unit.pairings:
         assert (pairing.unpaired_at is None) == (pairing.ended_by is None)
         if pairing.paired_at is None:
-            assert pairing.reason is None
+            assert pairing.reason in {None, "Asserted"}
             assert pairing.ended_by == "unpaired"
         else:
             assert pairing.reason is not None
@@ -227,11 +269,16 @@ def check_pairings(unit: ExpectedUnit) -> None:
 
 
 def check_cases(unit: ExpectedUnit) -> None:
-    """The failure cases of one unit."""
+    """The cases of one unit: those of each kind follow each other."""
     for case in unit.cases:
         assert us(case.first_seen_at) <= us(case.last_seen_at)
-        assert (case.state == "resolved") == (case.resolved_at is not None) == (case.resolved_by is not None)
-        assert case.resolved_at is None or us(case.last_seen_at) <= us(case.resolved_at)
-    for earlier, later in pairwise(unit.cases):
-        assert earlier.resolved_at is not None
-        assert us(earlier.resolved_at) < us(later.first_seen_at)
+        assert (case.state != "open") == (case.resolved_at is not None) == (case.resolved_by is not None)
+        assert (case.state == "dismissed") == (case.resolved_by == "dismissed")
+        assert case.state != "resolved" or us(case.last_seen_at) <= us(case.resolved_at or "")
+        assert (case.reason == "VinMismatch") == (case.asset_id is not None) == (case.asset_vin is not None)
+        assert case.resolved_by != "unpaired" or case.reason == "VinMismatch"
+    for of_kind in (True, False):
+        cases = [case for case in unit.cases if (case.reason == "VinMismatch") == of_kind]
+        for earlier, later in pairwise(cases):
+            assert earlier.state == "resolved"
+            assert us(earlier.resolved_at or "") <= us(later.first_seen_at)
