@@ -31,6 +31,7 @@ class PairingTables:
             SQL["list_units"],
             after_organization_id=after[0],
             after_unit_id=after[1],
+            all_organizations=organization_id is None,
             limit=limit,
             organization_id=organization_id,
             **filters,

@@ -19,9 +19,10 @@ from typing import Any, TypeVar, cast
 import aiosqlite
 
 from schemas.errors import StoreUnavailableError
-from storage.engine import Work
+from storage.engine import Connection, Work
 from storage.engines.sqlite_backup import copy_database
 from storage.engines.sqlite_connection import transact
+from storage.engines.sqlite_planner import tell_planner
 from storage.migrations import MIGRATIONS_FOLDER, apply_next, list_applied, list_pending, read_migrations
 from storage.translation import Dialect
 
@@ -86,9 +87,16 @@ class SqliteEngine:
         """Apply what is pending."""
         migrations = read_migrations(self._migrations, self.dialect)
         applied: list[str] = []
+
+        async def apply(connection: Connection) -> str | None:
+            name = await apply_next(connection, migrations)
+            if name:
+                await tell_planner(connection)
+            return name
+
         await self._set_busy_timeout(_MIGRATING_BUSY_S)
         try:
-            while name := await self.write(lambda connection: apply_next(connection, migrations)):
+            while name := await self.write(apply):
                 applied.append(name)
         finally:
             await self._set_busy_timeout(_BUSY_S)

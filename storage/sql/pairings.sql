@@ -2,8 +2,9 @@
 -- Units in order.
 SELECT organization_id, unit_id, status, last_event_at_us, state
 FROM units
-WHERE (organization_id, unit_id) > (:after_organization_id, :after_unit_id)
-  AND organization_id = :organization_id --? organization_id
+WHERE 1 = 1
+  AND organization_id = :organization_id AND unit_id > :after_unit_id --? organization_id
+  AND (organization_id, unit_id) > (:after_organization_id, :after_unit_id) --? all_organizations
   AND status = :status --? status
   AND unit_type = :unit_type --? unit_type
   AND unit_id = :unit_id --? unit_id
@@ -31,7 +32,7 @@ WHERE 1 = 1
   AND unit_id = :unit_id --? unit_id
   AND asset_id = :asset_id --? asset_id
   AND unit_type = :unit_type --? unit_type
-  AND vin = :vin --? vin
+  AND vin IS NOT NULL AND substr(vin, 1, 32) = substr(:vin, 1, 32) AND coalesce(vin, '') = :vin --? vin
   AND reason = :reason --? reason
   AND updated_at_us >= :updated_since_us --? updated_since_us
   AND unpaired_at_us IS NULL --? only_open

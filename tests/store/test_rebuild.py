@@ -61,8 +61,9 @@ DAMAGE: dict[str, tuple[str, ...]] = {
            WHERE pairing_id <> 'pair_x'""",
         """INSERT INTO pairings SELECT organization_id, unit_id, sort_us - 7, pairing_id, unit_type, asset_id, paired_at_us,
            paired_after_us, unpaired_at_us, reason, vin, updated_at_us, interval_json FROM pairings WHERE unit_id > 'tp:354'""",
-        """INSERT INTO cases SELECT organization_id, 'case_' || unit_id, 'tp:other', max(reason), max(first_at_us), 0, NULL,
-           max(episode_json) FROM cases GROUP BY organization_id, unit_id""",
+        """INSERT INTO cases (organization_id, case_id, unit_id, reason, first_at_us, deadline_us, episode_json)
+           SELECT organization_id, 'case_' || unit_id, 'tp:other', max(reason), max(first_at_us), 0, max(episode_json)
+           FROM cases GROUP BY organization_id, unit_id""",
         "INSERT INTO fact_flags VALUES ('x', 'tp:flagged', 'x', '[\"tie\"]')",
         "INSERT INTO fact_flags SELECT DISTINCT organization_id, unit_id, 'x', '[\"tie\"]' FROM units",
     ),

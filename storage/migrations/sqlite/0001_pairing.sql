@@ -38,7 +38,7 @@ CREATE TABLE deliveries (
   body BLOB -- null once retention has dropped it
 ) STRICT;
 CREATE INDEX deliveries_batch ON deliveries (batch_id, delivery_id);
-CREATE INDEX deliveries_subscription ON deliveries (subscription, delivery_id);
+CREATE INDEX deliveries_subscription ON deliveries (subscription, delivery_id) WHERE source <> 'replay';
 CREATE INDEX deliveries_bodies ON deliveries (received_at_us) WHERE body IS NOT NULL;
 
 CREATE TABLE events (
@@ -65,9 +65,9 @@ CREATE TABLE events (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX events_seq ON events (seq);
 CREATE INDEX events_unit ON events (organization_id, unit_id, seq) WHERE event_key IS NOT NULL;
-CREATE INDEX events_key ON events (organization_id, event_key) WHERE event_key IS NOT NULL;
-CREATE INDEX events_asset ON events (organization_id, asset_id, seq) WHERE asset_id IS NOT NULL;
-CREATE INDEX events_outcome ON events (organization_id, outcome, seq) WHERE outcome <> 'applied';
+CREATE INDEX events_key ON events (event_key) WHERE event_key IS NOT NULL;
+CREATE INDEX events_asset ON events (asset_id, seq) WHERE asset_id IS NOT NULL;
+CREATE INDEX events_outcome ON events (outcome, seq) WHERE outcome <> 'applied';
 
 CREATE TABLE quarantine (
   organization_id TEXT NOT NULL, -- '' where the entry names none
@@ -87,7 +87,7 @@ CREATE TABLE quarantine (
   PRIMARY KEY (organization_id, quarantine_id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX quarantine_id ON quarantine (quarantine_id);
-CREATE INDEX quarantine_state ON quarantine (organization_id, state, quarantine_id);
+CREATE INDEX quarantine_state ON quarantine (state, quarantine_id);
 CREATE INDEX quarantine_waiting ON quarantine (received_at_us) WHERE state = 'waiting';
 
 -- Deliveries that could not prove who they are: a ring, the oldest is dropped first.
@@ -130,8 +130,9 @@ CREATE TABLE pairings (
   interval_json TEXT NOT NULL,
   PRIMARY KEY (organization_id, unit_id, sort_us, pairing_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX pairings_id ON pairings (organization_id, pairing_id);
-CREATE INDEX pairings_asset ON pairings (organization_id, asset_id, sort_us, pairing_id);
+CREATE INDEX pairings_id ON pairings (pairing_id);
+CREATE INDEX pairings_asset ON pairings (asset_id, organization_id, sort_us, pairing_id);
+CREATE INDEX pairings_vin ON pairings (substr(vin, 1, 32), organization_id, sort_us, pairing_id) WHERE vin IS NOT NULL; -- of any length
 CREATE INDEX pairings_time ON pairings (organization_id, sort_us, pairing_id);
 
 CREATE TABLE cases (
