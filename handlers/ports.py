@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
+from handlers.registry_ports import Registry
 from schemas.facts import Copy, Flag
 from schemas.pairing import Episode, Interval, UnitState
 from schemas.patches import AssetPatch, PatchError, PatchJob
@@ -437,3 +438,4 @@ class Store(Protocol):
         What `work` gives on that snapshot and, where the copy is a database itself, on the copy. DrawbarError: it failed.
         """
         ...
+    registry: Registry

@@ -18,7 +18,8 @@ A file holds statements such as
   its value isn't None; any other flag is a switch, given when its value is true, and isn't bound.
 - After `-- only: sqlite` or `-- only: postgres` the lines up to the next such line are for that engine alone.
 - Macros: `x in_list(:texts)` and `x in_ints(:integers)` take a list; `(x, y) in_pairs(:xs, :ys)` takes two lists of texts of
-  equal length; `for_update` locks the rows on PostgreSQL and is nothing on SQLite, whose writer is alone anyway.
+  equal length; `rows_of(:a TEXT, :n BIGINT) AS s` is a table with the columns `a` and `n` made of two lists of equal length;
+  `for_update` locks the rows on PostgreSQL and is nothing on SQLite, whose writer is alone anyway.
 
 Where the engines differ without a word: SUM of integers is NUMERIC on PostgreSQL (write `CAST(SUM(x) AS BIGINT)`), NULL sorts
 last there (write NULLS FIRST or NULLS LAST), a backslash escapes in LIKE there (write `ESCAPE '!'`), and SQLite's LOWER knows
@@ -71,7 +72,7 @@ class Statement:
         except KeyError as error:
             raise TypeError(f"statement {self.name} needs a value for :{error.args[0]}") from None
         except ValueError as error:
-            raise ValueError(f"statement {self.name} takes lists of equal length in in_pairs") from error
+            raise ValueError(f"statement {self.name} takes lists of equal length in in_pairs and rows_of") from error
         if len(values) != len(text.names):
             unknown = values.keys() - self.parameters - self.flags
             if unknown:

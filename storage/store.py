@@ -22,6 +22,7 @@ from handlers.ports import (
     Work,
 )
 from storage.cases import CaseTables
+from handlers.registry_ports import Registry
 from storage.changes import ChangeTable
 from storage.clients import ClientTables
 from storage.engine import Connection, Engine
@@ -35,6 +36,7 @@ from storage.patches import PatchTables
 from storage.quarantine import QuarantineTable
 from storage.rejected import RejectedTable
 
+from storage.registry import RegistryTables
 
 class Tables:
     """Implements `handlers.ports.Transaction` over one connection."""
@@ -56,6 +58,7 @@ class Tables:
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """A part of the transaction that can fail alone."""
+        self.registry: Registry = RegistryTables(connection)
         return self._connection.savepoint()
 
 

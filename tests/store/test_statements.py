@@ -118,11 +118,32 @@ def test_pairs_are_two_lists() -> None:
     assert arguments == [0, ["1", "2"], ["3", "4"]]
 
 
+def test_rows_are_made_of_lists() -> None:
+    """`rows_of` is a table made of lists, which SQLite gets as one list of rows."""
+    statement = _one("SELECT s.x FROM rows_of(:x TEXT, :y BIGINT) AS s WHERE s.y = :z")
+    values = {"x": ["1", "2"], "y": [3, 4], "z": 0}
+    text, arguments = statement.bind("sqlite", values)
+    assert text.sql == "SELECT s.x FROM (SELECT value ->> 0 AS x, value ->> 1 AS y FROM json_each(?1)) AS s WHERE s.y = ?2"
+    assert arguments == [[("1", 3), ("2", 4)], 0]
+    text, arguments = statement.bind("postgres", values)
+    assert text.sql == "SELECT s.x FROM unnest($1::text[], $2::bigint[]) AS s (x, y) WHERE s.y = $3"
+    assert arguments == [["1", "2"], [3, 4], 0]
+
+
+def test_columns_of_rows_have_a_type() -> None:
+    """A column of `rows_of` without a type is a mistake in the file."""
+    with pytest.raises(ValueError, match=r"rows_of takes parameters with TEXT or BIGINT, not \(:x\)"):
+        _one("SELECT 1 FROM rows_of(:x) AS s")
+
+
 @pytest.mark.parametrize("dialect", ["sqlite", "postgres"])
-def test_pairs_of_unequal_length_are_an_error(dialect: Dialect) -> None:
+@pytest.mark.parametrize(
+    "sql", ["SELECT 1 WHERE (a, b) in_pairs(:x, :y)", "SELECT 1 FROM rows_of(:x TEXT, :y TEXT) AS s"], ids=["pairs", "rows"]
+)
+def test_lists_of_unequal_length_are_an_error(dialect: Dialect, sql: str) -> None:
     """Lists that don't belong together are refused on both engines, one of which would fill up with NULL."""
     with pytest.raises(ValueError, match="statement it takes lists of equal length"):
-        _one("SELECT 1 WHERE (a, b) in_pairs(:x, :y)").bind(dialect, {"x": ["1"], "y": []})
+        _one(sql).bind(dialect, {"x": ["1"], "y": []})
 
 
 def test_rows_are_locked_where_that_is_needed() -> None:

@@ -24,6 +24,11 @@ RECORDED = ("batches", "deliveries", "events", "quarantine", "commits", "changes
 TABLES = (*DERIVED, *RECORDED)
 PATCHES = ("patch_jobs", "patch_chunks", "patch_errors")
 
+REGISTRY = (
+    *("assets", "asset_identities", "asset_links", "asset_types", "sites", "meters", "custom_fields"),
+    *("asset_meters", "readings", "series", "unit_readings", "missing_meter_attempts"),
+    *("asset_history", "meter_history", "syncs"),
+)
 _COLUMNS = parse(
     """
 -- name: columns
@@ -139,5 +144,5 @@ async def feed(store: DatabaseStore, after: tuple[int, int] = (0, 0)) -> list[Ch
 
 async def wipe(store: DatabaseStore) -> None:
     """Empty all tables: a fresh database at the cost of a few statements."""
-    emptied = [f"DELETE FROM {table}" for table in (*TABLES, *PATCHES)]  # noqa: S608 - names of ours
+    emptied = [f"DELETE FROM {table}" for table in (*TABLES, *PATCHES, *REGISTRY)]  # noqa: S608 - names of ours
     await execute(store, *emptied, "UPDATE counters SET value = 0, known_at_us = 0")

@@ -1,0 +1,195 @@
+"""Assets: what they go by, what they are, and the Datahub assets that they are."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from schemas.assets import Asset
+from schemas.decimals import decoder
+from schemas.readings import JsonObject
+from schemas.registry_records import AssetRow, OpenPairing, VinRow
+from schemas.wire import to_json_text
+from storage.engine import Connection, Row
+from storage.rows import columns
+from storage.statements import load
+
+SQL = load("assets")
+
+
+class _Details(Struct, frozen=True, omit_defaults=True):
+    """The JSON of a column: what is only shown, and never asked for."""
+
+    aliases: tuple[str, ...] = ()
+    description: str | None = None
+    custom_fields: JsonObject = {}
+    metadata: JsonObject | None = None
+    location: str | None = None
+    location_of_installation: str | None = None
+    order_number: str | None = None
+    cost_center: str | None = None
+
+
+_decode_details = decoder(_Details).decode
+NO_DETAILS = to_json_text(_Details())
+
+
+def custom_fields_in(details: str) -> JsonObject:
+    """The custom fields in the JSON of that column."""
+    return _decode_details(details).custom_fields
+
+
+def _asset(row: Row) -> Asset:
+    details = _decode_details(row[14]) if row[14] != NO_DETAILS else _Details()
+    return Asset(
+        asset_id=row[1],
+        lease_asset_id=row[2],
+        external_asset_id=row[3],
+        code=row[4],
+        code_given=bool(row[5]),
+        name=row[6],
+        asset_type_name=row[7],
+        site_code=row[8],
+        serial=row[9],
+        status=row[10],
+        origin=row[11],
+        retired_at_us=row[12],
+        time_zone=row[13],
+        aliases=details.aliases,
+        description=details.description,
+        custom_fields=details.custom_fields,
+        metadata=details.metadata,
+        location=details.location,
+        location_of_installation=details.location_of_installation,
+        order_number=details.order_number,
+        cost_center=details.cost_center,
+        created_at_us=row[15],
+        updated_at_us=row[16],
+    )
+
+
+def _row(organization_id: str, asset: Asset, vin: str | None) -> tuple[object, ...]:
+    details = _Details(
+        asset.aliases,
+        asset.description,
+        asset.custom_fields,
+        asset.metadata,
+        asset.location,
+        asset.location_of_installation,
+        asset.order_number,
+        asset.cost_center,
+    )
+    return (
+        organization_id,
+        asset.asset_id,
+        asset.lease_asset_id,
+        asset.external_asset_id,
+        asset.code,
+        int(asset.code_given),
+        asset.name,
+        asset.asset_type_name,
+        asset.site_code,
+        asset.serial,
+        vin,
+        asset.status,
+        asset.origin,
+        asset.retired_at_us,
+        asset.time_zone,
+        to_json_text(details),
+        asset.created_at_us,
+        asset.updated_at_us,
+    )
+
+
+class AssetTables:
+    """Implements `handlers.registry_ports.Assets`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def lock(self, organization_id: str) -> None:
+        """Be the only writer of an organization's registry; on SQLite a writer is alone anyway."""
+        if self._connection.dialect == "postgres":
+            await self._connection.fetch(SQL["lock"], organization_id=organization_id)
+
+    async def mint(self, count: int) -> list[int]:
+        """New integer ids."""
+        if count == 0:
+            return []
+        rows = await self._connection.fetch(SQL["mint"], count=count)
+        if self._connection.dialect == "postgres":
+            return [row[0] for row in rows]
+        return list(range(rows[0][0] - count + 1, rows[0][0] + 1))
+
+    async def meant(self, organization_id: str, identities: Sequence[str], codes: Sequence[str]) -> list[Asset]:
+        """The assets that go by one of these."""
+        rows = await self._connection.fetch(
+            SQL["assets_meant"], organization_id=organization_id, identities=identities, codes=codes
+        )
+        return [_asset(row) for row in rows]
+
+    async def of_ids(self, organization_id: str, asset_ids: Sequence[str]) -> list[Asset]:
+        """Assets by their ids."""
+        rows = await self._connection.fetch(SQL["assets_of"], organization_id=organization_id, asset_ids=asset_ids)
+        return [_asset(row) for row in rows]
+
+    async def with_vins(self, organization_id: str, vins: Sequence[str]) -> list[VinRow]:
+        """The assets with one of these VINs, oldest first."""
+        rows = await self._connection.fetch(SQL["assets_with_vins"], organization_id=organization_id, vins=vins)
+        return [VinRow(vin, asset_id, origin == "datahub") for vin, asset_id, origin in rows]
+
+    async def put(self, organization_id: str, assets: Sequence[tuple[Asset, str | None]]) -> None:
+        """Put assets, each with its VIN."""
+        await self._connection.execute_many(SQL["put_asset"], [_row(organization_id, asset, vin) for asset, vin in assets])
+
+    async def add_identities(self, organization_id: str, identities: Sequence[tuple[str, str]]) -> None:
+        """Add (externalAssetId or alias, asset id)."""
+        await self._connection.execute_many(SQL["insert_identity"], [(organization_id, *pair) for pair in identities])
+
+    async def find(self, organization_id: str | None, **by: object) -> list[AssetRow]:
+        """Assets by one of the things that they go by; two at the most."""
+        rows = await self._connection.fetch(SQL["find_assets"], organization_id=organization_id, **by)
+        return [AssetRow(row[0], _asset(row)) for row in rows]
+
+    async def list_assets(self, after: int, limit: int, organization_id: str | None, **filters: object) -> list[AssetRow]:
+        """Assets in the order of their creation, from after an integer id."""
+        rows = await self._connection.fetch(
+            SQL["list_assets"], after=after, limit=limit, organization_id=organization_id, **filters
+        )
+        return [AssetRow(row[0], _asset(row)) for row in rows]
+
+    async def all_ids(self, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+        """(organization, asset id) of all assets, in order."""
+        rows = await self._connection.fetch(SQL["assets_after"], organization_id=after[0], asset_id=after[1], limit=limit)
+        return [(row[0], row[1]) for row in rows]
+
+    async def links_to(self, organization_id: str, datahub_asset_ids: Sequence[str]) -> dict[str, str]:
+        """The assets that some Datahub assets are."""
+        rows = await self._connection.fetch(SQL["links_to"], organization_id=organization_id, datahub_asset_ids=datahub_asset_ids)
+        return dict(rows)
+
+    async def links_from(self, assets: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
+        """The Datahub assets that assets are."""
+        organization_ids, asset_ids = columns(assets)
+        found: dict[tuple[str, str], list[str]] = {}
+        for organization_id, asset_id, datahub_asset_id in await self._connection.fetch(
+            SQL["links_from"], organization_ids=organization_ids, asset_ids=asset_ids
+        ):
+            found.setdefault((organization_id, asset_id), []).append(datahub_asset_id)
+        return found
+
+    async def put_links(self, organization_id: str, links: Sequence[tuple[str, str]], removed: Sequence[str]) -> None:
+        """Remove links of Datahub assets, then put (Datahub asset, asset id)."""
+        await self._connection.execute_many(SQL["delete_link"], [(organization_id, one) for one in removed])
+        await self._connection.execute_many(SQL["put_link"], [(organization_id, *link) for link in links])
+
+    async def open_pairings(self, organization_id: str, asset_ids: Sequence[str], unit_types: Sequence[str]) -> list[OpenPairing]:
+        """The units of these types that are on these assets now."""
+        rows = await self._connection.fetch(
+            SQL["open_pairings"], organization_id=organization_id, asset_ids=asset_ids, unit_types=unit_types
+        )
+        return [OpenPairing(*row) for row in rows]
+
+    async def paired_types(self, organization_id: str | None, unit_types: Sequence[str]) -> list[tuple[str, str, int]]:
+        """(organization, unit type, how many units of it are on an asset now)."""
+        rows = await self._connection.fetch(SQL["paired_types"], organization_id=organization_id, unit_types=unit_types)
+        return [(row[0], row[1], row[2]) for row in rows]

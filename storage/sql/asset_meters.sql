@@ -1,0 +1,29 @@
+-- name: meters_of_assets
+-- What is stored of all meters of some assets.
+SELECT asset_id, meter_code, explicit, equipment_seq, last_seen_us, missing, counted_seq, expected
+FROM asset_meters
+WHERE organization_id = :organization_id AND asset_id in_list(:asset_ids)
+ORDER BY asset_id, meter_code
+
+-- name: put_asset_meter
+-- A meter of an asset.
+INSERT INTO asset_meters (organization_id, asset_id, meter_code, explicit, equipment_seq, last_seen_us, missing, counted_seq, expected)
+VALUES (:organization_id, :asset_id, :meter_code, :explicit, :equipment_seq, :last_seen_us, :missing, :counted_seq, :expected)
+ON CONFLICT (organization_id, asset_id, meter_code) DO UPDATE
+SET explicit = excluded.explicit, equipment_seq = excluded.equipment_seq, last_seen_us = excluded.last_seen_us,
+    missing = excluded.missing, counted_seq = excluded.counted_seq, expected = excluded.expected
+
+-- name: quiet_meters
+-- Expected meters by asset and code, those that have been silent for so many syncs, or since a time.
+SELECT asset_meters.organization_id, asset_meters.asset_id, assets.external_asset_id, asset_meters.meter_code,
+       asset_meters.last_seen_us, asset_meters.missing
+FROM asset_meters
+JOIN assets ON assets.organization_id = asset_meters.organization_id AND assets.asset_id = asset_meters.asset_id
+WHERE asset_meters.expected = 1
+  AND (asset_meters.organization_id, asset_meters.asset_id, asset_meters.meter_code)
+      > (:after_organization_id, :after_asset_id, :after_meter_code)
+  AND asset_meters.organization_id = :organization_id --? organization_id
+  AND asset_meters.missing > 0 AND asset_meters.missing >= :min_missing --? min_missing
+  AND (asset_meters.last_seen_us IS NULL OR asset_meters.last_seen_us < :stale_since_us) --? stale_since_us
+ORDER BY asset_meters.organization_id, asset_meters.asset_id, asset_meters.meter_code
+LIMIT :limit
