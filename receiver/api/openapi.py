@@ -1,4 +1,4 @@
-"""`/openapi.json`: OpenAPI 3.1, made from the table of operations and the types of their messages."""
+"""`/openapi.json` and `/docs`: OpenAPI 3.1, made from the table of operations and the types of their messages."""
 
 import importlib.metadata
 import re
@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from handlers.queries.lists import Filter
+from receiver.api.docs import CONTENT_SECURITY_POLICY, render
 from receiver.api.operation import JSON, Call, Operation, Resource, json_response
 from receiver.api.problems import CONTENT_TYPE as PROBLEM_JSON
 from schemas.errors import Problem
@@ -165,11 +166,22 @@ def _problems(statuses: Sequence[int], schemas: dict[Any, Schema]) -> dict[str, 
 
 
 async def openapi(call: Call, _: Filter) -> Response:
-    """The description of all operations of the application, whatever they are; made once."""
-    app = call.request.app
-    if not hasattr(app.state, "openapi"):
-        app.state.openapi = document(operations_of(app.routes))
-    return json_response(app.state.openapi)
+    """The description of all operations of the application, whatever they are."""
+    return json_response(_described_once(call))
+
+
+async def docs(call: Call, _: Filter) -> Response:
+    """The same as a page for people."""
+    headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "X-Content-Type-Options": "nosniff"}
+    return Response(render(_described_once(call)), media_type="text/html", headers=headers)
+
+
+def _described_once(call: Call) -> Schema:
+    state = call.request.app.state
+    if not hasattr(state, "openapi"):
+        state.openapi = document(operations_of(call.request.app.routes))
+    described: Schema = state.openapi
+    return described
 
 
 def operations_of(routes: Sequence[BaseRoute]) -> list[Operation]:
@@ -178,4 +190,7 @@ def operations_of(routes: Sequence[BaseRoute]) -> list[Operation]:
     return [operation for resource in resources for method, operation in resource.operations.items() if method != "HEAD"]
 
 
-OPERATIONS = (Operation("GET", "/openapi.json", openapi, "This description", answer=dict[str, Any]),)
+OPERATIONS = (
+    Operation("GET", "/openapi.json", openapi, "This description", answer=dict[str, Any]),
+    Operation("GET", "/docs", docs, "This description as a page", answers={"text/html": "The page."}),
+)

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from starlette.routing import Route
 
+from receiver.api.docs import render
 from receiver.api.openapi import document, operations_of, plain_path
 from receiver.api.operation import Resource
 from receiver.api.routes import all_routes
@@ -51,7 +52,16 @@ async def test_answers_are_what_is_described(api: Api) -> None:
     batch = (await api.items("/api/v1/batches"))[0]["batchId"]
     entry = (await api.items("/api/v1/quarantine"))[0]["quarantineId"]
     paired = (await api.items("/api/v1/pairings"))[0]["pairingId"]
-    values = {"unitId": UNIT, "ref": A, "pairingId": paired, "eventKey": event, "batchId": batch, "quarantineId": entry}
+    case = (await api.items("/api/v1/cases"))[0]["caseId"]
+    values = {
+        "caseId": case,
+        "unitId": UNIT,
+        "ref": A,
+        "pairingId": paired,
+        "eventKey": event,
+        "batchId": batch,
+        "quarantineId": entry,
+    }
     compared = 0
     for path, methods in described["paths"].items():
         if "get" not in methods or not path.startswith("/api/"):
@@ -78,6 +88,33 @@ async def test_the_description_is_for_clients(api: Api) -> None:
     first = await api.ask("/openapi.json")
     assert first.content == (await api.ask("/openapi.json")).content
     assert msgspec.json.decode(first.content)["info"]["title"] == "drawbar"
+
+
+async def test_the_page_for_people(api: Api) -> None:
+    """The page names every operation and schema, links within itself, and loads nothing."""
+    answer = await api.ask("/docs")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    described = await api.get("/openapi.json")
+    for path, methods in described["paths"].items():
+        for method in methods:
+            assert f">{method.upper()} {path}</h2>" in answer.text
+    ids = set(re.findall(r' id="([^"]+)"', answer.text))
+    links = set(re.findall(r' href="([^"]+)"', answer.text))
+    assert {link.removeprefix("#") for link in links - {"/openapi.json"}} <= ids
+    assert not re.search(r"<script|<link|<img|src=|https?:", answer.text)
+    assert (await api.ask("/docs", {})).status_code == 401
+
+
+def test_text_in_the_page_is_text() -> None:
+    """Whatever a description holds, it is shown and does nothing."""
+    operation = {"summary": "<b>", "description": "`<i>`", "parameters": [], "responses": {"200": {"description": "&<"}}}
+    page = render(
+        {"info": {"title": "<t>", "version": "1"}, "paths": {"/<u>": {"get": operation}}, "components": {"schemas": {}}}
+    )
+    assert not any(text in page for text in ("<b>", "<i>", "<t>", "<u>"))
+    assert "&lt;b&gt;" in page
+    assert "<code>&lt;i&gt;</code>" in page
 
 
 def test_schemas_are_checked_by_this_test() -> None:
