@@ -14,7 +14,7 @@ from handlers.rules.facts import merge_all
 from handlers.rules.history import pairing_id
 from handlers.rules.units import can_go_on, fold_unit
 from schemas.facts import Copy, Fact, Location
-from schemas.pairing import Episode, Interval, UnitState
+from schemas.pairing import Dismissal, Episode, Interval, Remark, UnitState
 from tests.support.facts import ORGANIZATION, UNIT, A, B, copy_lists, failed, minute, paired, unit_facts, unpaired
 
 
@@ -193,6 +193,37 @@ def test_a_case_opens_open() -> None:
     opened, closed = diff_cases([], [F0, paired(A, 5)]).changes
     assert (opened.episode.resolved_at_us, opened.episode.resolved_by) == (None, None)
     assert (closed.episode.resolved_at_us, closed.episode.resolved_by) == (minute(5), "paired")
+
+
+OPEN = fold_unit(UnitState(), [F0]).episodes[0]
+DISMISSED = replace(OPEN, dismissal=Dismissal(OPEN.kinds, minute(1)))
+RESOLVED = replace(OPEN, resolved_at_us=minute(5), resolved_by="paired")
+BOTH = replace(DISMISSED, resolved_at_us=minute(5), resolved_by="paired")
+NOTED = replace(DISMISSED, notes=(Remark("text", "anna", minute(2)),))
+OTHERWISE = replace(DISMISSED, kinds=(("InvalidData", None), *OPEN.kinds), failures=(*OPEN.failures, "another"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (OPEN, DISMISSED, ["dismissed"]),
+        (DISMISSED, OPEN, ["reopened"]),
+        (DISMISSED, OTHERWISE, ["reopened"]),
+        (DISMISSED, BOTH, ["resolved"]),
+        (BOTH, DISMISSED, ["dismissed"]),
+        (DISMISSED, NOTED, ["updated"]),
+        (RESOLVED, BOTH, ["updated"]),
+        (DISMISSED, DISMISSED, []),
+        (None, DISMISSED, ["opened", "dismissed"]),
+        (None, BOTH, ["opened", "resolved"]),
+        (DISMISSED, None, ["removed"]),
+    ],
+)
+def test_dismissals_are_told(old: Episode | None, new: Episode | None, told: list[str]) -> None:
+    """The feed tells that a case was dismissed, reopened or resolved from whatever it was before; one opens undismissed."""
+    changes = diff_episodes([old] if old else [], [new] if new else [], episode_id).changes
+    assert [change.type.removeprefix("case.") for change in changes] == told
+    assert all(change.episode.dismissal is None for change in changes if change.type == "case.opened")
 
 
 @settings(deadline=None, max_examples=100)
