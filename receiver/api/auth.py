@@ -130,7 +130,7 @@ class Authenticator:
         if pair is None:
             return None
         client_id, secret = pair
-        client = await self._store.read(lambda tx: tx.clients.find(client_id))
+        client = await self._store.read(lambda tx: tx.clients.find(client_id), brief=True)
         if client is None or not self._stands(client):
             return None
         known = self._known.get(digest)
@@ -147,7 +147,7 @@ class Authenticator:
         if not TOKEN.match(token):
             return None
         hashed = token_hash(token)
-        found = await self._store.read(lambda tx: find_token_owner(tx, hashed))
+        found = await self._store.read(lambda tx: find_token_owner(tx, hashed), brief=True)
         if found is None or not self._stands(found[0]):
             return None
         idle_us = self._clock() - found[1]

@@ -39,9 +39,9 @@ class Call:
         value: str = self.request.path_params[name]
         return value
 
-    def read(self, work: Work[Result]) -> Awaitable[Result]:
-        """Run a query on one snapshot of the store: the one read that a request makes."""
-        return self.services.store.read(work)
+    def read(self, work: Work[Result], *, brief: bool = False) -> Awaitable[Result]:
+        """Run a query on one snapshot of the store: the one read that a request makes. `brief` for a few look-ups by key."""
+        return self.services.store.read(work, brief=brief)
 
     @property
     def actor(self) -> str:

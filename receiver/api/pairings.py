@@ -18,7 +18,7 @@ async def pairings(call: Call, asked: PairingFilter) -> Response:
 async def pairing(call: Call, _: Filter) -> Response:
     """One pairing."""
     pairing_id = call.path("pairingId")
-    return json_response(await call.read(lambda tx: get_pairing(tx, call.viewer, pairing_id)))
+    return json_response(await call.read(lambda tx: get_pairing(tx, call.viewer, pairing_id), brief=True))
 
 
 async def asset_pairings(call: Call, asked: AsOf) -> Response:

@@ -19,7 +19,7 @@ async def units(call: Call, asked: UnitFilter) -> Response:
 async def unit(call: Call, asked: AsOf) -> Response:
     """One unit and where it stands."""
     unit_id, now_us = call.path("unitId"), call.services.clock()
-    return json_response(await call.read(lambda tx: get_unit(tx, call.viewer, unit_id, asked, now_us)))
+    return json_response(await call.read(lambda tx: get_unit(tx, call.viewer, unit_id, asked, now_us), brief=not asked.is_past))
 
 
 async def unit_pairings(call: Call, asked: AsOf) -> Response:
