@@ -26,6 +26,7 @@ from schemas.records import (
     DerivedRows,
     EventRecord,
     EventRow,
+    FeedTokenRecord,
     FlagRecord,
     NeighbourRow,
     OverviewRecord,
@@ -389,6 +390,31 @@ class PatchJobs(Protocol):
         ...
 
 
+class Leases(Protocol):
+    """Work that one process at a time may do, by name; and the Feed's tokens, which all processes share.
+
+    A lease that isn't renewed ends by itself: its holder may have died.
+    """
+
+    async def claim(self, name: str, holder: str, now_us: int, until_us: int) -> bool:
+        """Whether the work is the holder's from now on: nobody had it, or not any more, or the holder itself."""
+        ...
+
+    async def keep(self, name: str, holder: str, until_us: int) -> bool:
+        """Whether it is the holder's still; if so nobody else can take it before this transaction has ended."""
+        ...
+
+    async def release(self, name: str, holder: str) -> None: ...
+
+    async def find(self, name: str) -> tuple[str, int] | None:
+        """Who has it, and until when."""
+        ...
+
+    async def find_token(self, token_key: str) -> FeedTokenRecord | None: ...
+
+    async def put_token(self, row: FeedTokenRecord) -> None: ...
+
+
 class Overview(Protocol):
     """How much there is of everything."""
 
@@ -411,6 +437,7 @@ class Transaction(Protocol):
     rejected: Rejected
     clients: Clients
     patches: PatchJobs
+    leases: Leases
     overview: Overview
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:

@@ -8,10 +8,10 @@ from msgspec import Raw, Struct
 from handlers.ingest import ingest
 from handlers.ports import Transaction, Unit
 from handlers.refold import load_recorded, plan_from_start, tell, write_plans
-from handlers.rules.intake import Arrival, Batch, Entry, decode_entry, take_in
+from handlers.rules.intake import Arrival, Batch, Entry, Intake, decode_entry, entry_path, take_in, take_in_feed
 from handlers.rules.recording import IDS_PER_COMMIT, event_record
 from schemas.errors import ConflictError, NotFoundError
-from schemas.records import EventRecord, QuarantineRecord
+from schemas.records import DeliveryRecord, EventRecord, QuarantineRecord
 
 
 class Reprocessed(Struct, frozen=True):
@@ -71,7 +71,7 @@ async def _retry_event(tx: Transaction, entry: QuarantineRecord, organizations: 
 
 
 async def _retry(tx: Transaction, row: EventRecord, raw: bytes, organizations: Collection[str], now_us: int) -> Reprocessed:
-    path = f"$.eventsData[{row.entry}]"
+    path = entry_path(await _source_of(tx, row.batch_id), row.entry)
     entry = decode_entry(Raw(raw), path, row.source, row.batch_key, row.batch_time_us, organizations)
     if entry.problem:
         return Reprocessed("waiting", "quarantined", entry.problem.path, entry.problem.message)
@@ -107,14 +107,25 @@ async def _record_anew(
     return outcome
 
 
+async def _source_of(tx: Transaction, batch_id: int) -> str:
+    batches = await tx.events.find_batches(None, batch_id=batch_id)
+    return batches[0].source if batches else "webhook"
+
+
 async def _retry_body(tx: Transaction, entry: QuarantineRecord, organizations: Collection[str], now_us: int) -> Reprocessed:
     """A body that was no batch when it came; its delivery stays the one that it was."""
     delivery = await tx.events.find_delivery(entry.delivery_id)
-    source = "webhook" if delivery is None else delivery.source
-    arrival = Arrival(entry.subscription, source, entry.received_at_us, entry.raw)  # type: ignore[arg-type] # as it was stored
-    intake = take_in(arrival, organizations)
+    intake = _take_in_again(entry, delivery, organizations)
     if intake.batch is None:
         problem = intake.problem
         return Reprocessed("waiting", "quarantined", problem.path if problem else "$", problem.message if problem else "")
     (answer,) = await ingest(tx, [intake], now_us, delivery_id=entry.delivery_id)
     return Reprocessed("resolved", "duplicate" if answer.message == "duplicate" else "applied")
+
+
+def _take_in_again(entry: QuarantineRecord, delivery: DeliveryRecord | None, organizations: Collection[str]) -> Intake:
+    source = "webhook" if delivery is None else delivery.source
+    arrival = Arrival(entry.subscription, source, entry.received_at_us, entry.raw)  # type: ignore[arg-type] # as it was stored
+    if delivery is not None and source == "feed":
+        return take_in_feed(arrival, delivery.remote or entry.subscription, organizations)
+    return take_in(arrival, organizations)

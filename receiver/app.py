@@ -11,6 +11,7 @@ from handlers.clients import ensure_operator
 from receiver.api import api_routes
 from receiver.api.problems import exception_handlers
 from receiver.duties import Duties
+from receiver.feeds import Feeds
 from receiver.health import Health
 from receiver.metrics import Metrics
 from receiver.middleware import RequestContext
@@ -38,6 +39,7 @@ def create_app(settings: Settings) -> Starlette:
     health = Health(settings, store, writer, duties, metrics, engine.pending_migrations)
     webhook = Webhook(settings, writer, metrics, now_us)
 
+    feeds = Feeds(store, settings, writer, metrics, now_us, services.stop)
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         for name in await engine.migrate():
@@ -47,10 +49,13 @@ def create_app(settings: Settings) -> Starlette:
         writer.start()
         routine = asyncio.create_task(duties.run(), name="duties")
         try:
+        patches.start()
+        feeds.start()
             yield
         finally:
             await writer.stop()
             routine.cancel()
+            await feeds.stop(settings.limits.graceful_timeout_s)
             await asyncio.gather(routine, return_exceptions=True)
             await engine.close()
 

@@ -43,8 +43,8 @@ class Duties:
         await self.refresh_gauges()
 
     async def refresh_gauges(self) -> None:
-        """Read what only the store knows, and raise the alarm for a subscription that has gone silent."""
-        names = list(self._settings.subscriptions)
+        """Read what only the store knows, and raise the alarm for a subscription or a feed that has gone silent."""
+        names = list(self._settings.silences())
 
         async def work(tx: Transaction) -> tuple[tuple[int, int | None], dict[str, int | None]]:
             return await tx.quarantine.waiting(), {name: await tx.events.last_delivery(name) for name in names}
@@ -60,7 +60,7 @@ class Duties:
 
     def _watch(self, name: str, silence_us: int) -> None:
         """One line when a subscription falls silent, one when it is heard again; at first it counts from the start."""
-        bound_s = self._settings.subscriptions[name].silent_after_s
+        bound_s = self._settings.silences()[name]
         silent = bound_s is not None and silence_us > bound_s * SECOND_US
         if silent and name not in self._silent:
             self._silent.add(name)

@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from handlers.rules.recording import Answer
+
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
@@ -41,10 +43,39 @@ class Metrics:
         )
         self.last_delivery_seconds = Gauge(
             "drawbar_last_delivery_seconds",
-            "Seconds since a subscription's last delivery; absent before the first.",
+            "Seconds since a subscription's last delivery, or a feed's last events; absent before the first.",
             ["subscription"],
             registry=self.registry,
         )
+        self.feed_answers = Counter(
+            "drawbar_feed_answers",
+            "Answers of a feed: with events (stored), without (empty), not readable (unreadable).",
+            ["feed", "answer"],
+            registry=self.registry,
+        )
+        self.feed_failures = Counter(
+            "drawbar_feed_failures", "Requests to a feed that failed and were waited for.", ["feed"], registry=self.registry
+        )
+        self.feed_polling = Gauge(
+            "drawbar_feed_polling",
+            "1 while this process reads a feed, 0 while another one does or nobody can.",
+            ["feed"],
+            registry=self.registry,
+        )
+
+    def count(self, name: str, answer: Answer) -> None:
+        """Count what became of the events of a delivery by a subscription or a feed."""
+        counts = {
+            "applied": answer.applied,
+            "duplicate": answer.duplicates,
+            "quarantined": answer.quarantined,
+            "ignored": answer.ignored,
+        }
+        for outcome, count in counts.items():
+            if count:
+                self.events.labels(outcome).inc(count)
+        if answer.message in {"conflict", "duplicate"}:
+            self.batches.labels(name, answer.message).inc()
 
     def render(self) -> bytes:
         """All metrics in the text format of Prometheus."""

@@ -23,12 +23,13 @@ def check_signing(settings: Settings) -> None:
     """Refuse to serve deliveries that nobody signed.
 
     Raises SettingsError unless every subscription has a secret, or unsigned ones are allowed and only this machine can send.
+    Who reads feeds alone needs no subscription; there is no webhook then.
     """
     if settings.allow_unsigned:
         if not is_loopback(settings.host):
             raise _fault("host", f"--allow-unsigned needs a loopback address, not {settings.host!r}")
         return
-    if not settings.subscriptions:
+    if not settings.subscriptions and not settings.feeds:
         raise _fault("webhook_secret", "no webhook secret: set DRAWBAR_WEBHOOK_SECRET, or run `drawbar init`")
     for name, subscription in settings.subscriptions.items():
         if not subscription.secrets:

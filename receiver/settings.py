@@ -6,6 +6,7 @@ environment is the business of `receiver.settings_file`.
 
 import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -24,6 +25,11 @@ Seconds = Annotated[int, Meta(ge=1, le=10 * 366 * 86400)]
 Days = Annotated[int, Meta(ge=1, le=36500)]
 Uuid = Annotated[str, Meta(pattern=UUID_PATTERN)]
 Text = Annotated[str, Meta(min_length=1)]
+
+FEED_URL = "https://feed.api.eu1.scalar.zf.com"
+FEED_TOKEN_URL = "https://auth.api.eu1.scalar.zf.com/v1/integrators/token"  # noqa: S105 - an address
+# The message of a value that isn't one shows the pattern, never the value.
+SecretReference = Annotated[str, Meta(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)\Z")]
 
 # Given on the command line alone, so that no file or environment can switch the signature check off.
 FLAGS = frozenset({"allow_unsigned"})
@@ -98,6 +104,58 @@ class Subscription(Struct, frozen=True):
         if self.scheme == "standard-webhooks":
             for secret in self.secrets:
                 webhook_key(secret)
+
+
+class Feed(Struct, frozen=True):
+    """A subscription to the Datahub Feed API: its events come in as those of a webhook do, and count once beside them."""
+
+    feed_id: Annotated[Text, Meta(description="Id of the feed, as Datahub shows it.", examples=["your feed's id"])]
+    audience: Annotated[Text, Meta(description="Audience that an access token is asked for.", examples=["your audience"])]
+    client_id: Annotated[
+        Text,
+        Meta(description="Client id of the integrator, or `env:NAME` or `file:PATH` for it.", examples=["env:FEED_CLIENT_ID"]),
+    ]
+    client_secret: Annotated[
+        SecretReference,
+        Meta(
+            description="Where its client secret is: `env:NAME` (a variable that doesn't begin with DRAWBAR_) or `file:PATH`.",
+            examples=["env:FEED_CLIENT_SECRET"],
+        ),
+    ]
+    base_url: Annotated[Text, Meta(description="Address of the Feed API.")] = FEED_URL
+    token_url: Annotated[Text, Meta(description="Address at which access tokens are asked for.")] = FEED_TOKEN_URL
+    scopes: Annotated[
+        tuple[Text, ...],
+        Meta(description="Scopes to ask for with a token; none are sent unless given.", examples=[["feed.read"]]),
+    ] = ()
+    limit: Annotated[int, Meta(ge=100, le=250, description="Events in one answer at most.")] = 250
+    organizations: Annotated[
+        tuple[Uuid, ...],
+        Meta(description="UUIDs of the organizations whose events may come this way; empty means any. Others go to quarantine."),
+    ] = ()
+    silent_after_s: Annotated[
+        Seconds | None,
+        Meta(
+            description="Log an alert when this feed has brought no event for so many seconds; unset means never.",
+            examples=[86400],
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "organizations", tuple(name.lower() for name in self.organizations))
+        for name in ("base_url", "token_url"):
+            if not _is_safe(getattr(self, name)):
+                raise at(name, "expected an https address; http is for this machine alone")
+
+
+def _is_safe(url: str) -> bool:
+    """Whether credentials can be sent to an address: over TLS, or without leaving this machine."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    local = parts.hostname in {"127.0.0.1", "::1", "localhost"}
+    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))
 
 
 class Limits(Struct, frozen=True):
@@ -252,6 +310,7 @@ class Settings(Struct, frozen=True):
         ),
     ] = {}
     subscriptions: dict[str, Subscription] = {}
+    feeds: dict[str, Feed] = {}
     limits: Limits = Limits()
     retention: Retention = Retention()
     display_names: DisplayNames = DisplayNames()
@@ -267,6 +326,23 @@ class Settings(Struct, frozen=True):
             if not SUBSCRIPTION_NAME.fullmatch(name):
                 raise at(f"subscriptions.{name}", "a name has 1 to 64 letters, digits, dots, underscores and hyphens")
         self._fold_default()
+        for name in self.feeds:
+            if not SUBSCRIPTION_NAME.fullmatch(name):
+                raise at(f"feeds.{name}", "a name has 1 to 64 letters, digits, dots, underscores and hyphens")
+            if name in self.subscriptions:
+                raise at(
+                    f"feeds.{name}", "is the name of a subscription too: what came by the one couldn't be told from the other"
+                )
+
+    def organizations_of(self, name: str) -> tuple[str, ...]:
+        """Whose events may come by a subscription or a feed today; none means anybody's, as for one that is gone."""
+        found = self.subscriptions.get(name) or self.feeds.get(name)
+        return found.organizations if found else ()
+
+    def silences(self) -> dict[str, int | None]:
+        """After how many seconds without an event each subscription and feed is too silent; None means never."""
+        subscriptions = {name: found.silent_after_s for name, found in self.subscriptions.items()}
+        return subscriptions | {name: found.silent_after_s for name, found in self.feeds.items()}
 
     def _fold_default(self) -> None:
         """Bring `webhook_secret` into the subscription `default`; without any subscription, unsigned deliveries go there too."""

@@ -94,7 +94,7 @@ class Webhook:
         )
         intake = await self._decode(arrival, subscription)
         answer = await self._writer.deliver(intake)
-        self._count(name, answer)
+        self._metrics.count(name, answer)
         if not arrival.content_type_is_json:
             raise unsupported_media_type(members=_quarantined(answer))
         if not answer.is_json:
@@ -108,19 +108,6 @@ class Webhook:
         if len(arrival.body) > LARGE_BYTES:
             return await asyncio.to_thread(take_in, arrival, subscription.organizations)
         return take_in(arrival, subscription.organizations)
-
-    def _count(self, name: str, answer: Answer) -> None:
-        counts = {
-            "applied": answer.applied,
-            "duplicate": answer.duplicates,
-            "quarantined": answer.quarantined,
-            "ignored": answer.ignored,
-        }
-        for outcome, count in counts.items():
-            if count:
-                self._metrics.events.labels(outcome).inc(count)
-        if answer.message in {"conflict", "duplicate"}:
-            self._metrics.batches.labels(name, answer.message).inc()
 
 
 def answer_body(answer: Answer) -> dict[str, object]:

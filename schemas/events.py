@@ -38,6 +38,13 @@ class Envelope(Struct, frozen=True, rename="camel"):
     events_data: list[Raw]
 
 
+class FeedBody(Struct, frozen=True, rename="camel"):
+    """An answer of the Feed API; its items are what the entries of `eventsData` are. Source: ZF SCALAR, "Feed API"."""
+
+    items: list[Raw]
+    has_next: bool = False
+
+
 class Event(Struct, frozen=True, rename="camel"):
     """One entry of `eventsData`; the payload stays raw until its type and version are known."""
 
@@ -186,6 +193,7 @@ DECODERS: dict[tuple[str, int], Callable[[Raw], Payload]] = {
 }
 
 _envelope = msgspec.json.Decoder(Envelope)
+_feed = msgspec.json.Decoder(FeedBody)
 _event = msgspec.json.Decoder(Event)
 _json = msgspec.json.Decoder(Raw)
 
@@ -237,6 +245,17 @@ def decode_envelope(body: bytes) -> Envelope:
     except DECODE_ERRORS as error:
         raise fault(error, "$") from error
     return envelope
+
+
+def decode_feed_body(body: bytes) -> FeedBody:
+    """An answer of the Feed. Raises InvalidInputError with the path of the first fault."""
+    try:
+        try:
+            return _feed.decode(body)
+        except msgspec.DecodeError:
+            return _feed.decode(_lone_surrogates_as_bytes(body))
+    except DECODE_ERRORS as error:
+        raise fault(error, "$") from error
 
 
 def decode_event(entry: Raw, path: str) -> Event:

@@ -191,6 +191,15 @@ class ClientRecord(NamedTuple):
     revoked_at_us: int | None
 
 
+class FeedTokenRecord(NamedTuple):
+    """An access token of the Feed, encrypted; `requested_at` is JSON: when tokens were asked for."""
+
+    token_key: str
+    sealed: str
+    expires_at_us: int
+    requested_at: str
+
+
 class UnitRow(NamedTuple):
     """A unit as queries read it."""
 

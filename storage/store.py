@@ -11,6 +11,7 @@ from handlers.ports import (
     Events,
     Histories,
     Journal,
+    Leases,
     OperatorStatements,
     Overview,
     Pairings,
@@ -29,6 +30,7 @@ from storage.engine import Connection, Engine
 from storage.events import EventTables
 from storage.histories import HistoryTables
 from storage.journal import JournalTable
+from storage.leases import LeaseTables
 from storage.operator_statements import OperatorStatementTable
 from storage.overview import OverviewTables
 from storage.pairings import PairingTables
@@ -54,6 +56,7 @@ class Tables:
         self.rejected: Rejected = RejectedTable(connection)
         self.clients: Clients = ClientTables(connection)
         self.patches: PatchJobs = PatchTables(connection)
+        self.leases: Leases = LeaseTables(connection)
         self.overview: Overview = OverviewTables(connection)
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:

@@ -1,7 +1,10 @@
-"""One delivery as received -> what to keep of it: its envelope, and for each entry a copy, or the reason why it is none."""
+"""One delivery as received -> what to keep of it: its envelope, and for each entry a copy, or the reason why it is none.
+
+A delivery is a request to the webhook, a file, or an answer of the Feed, which has no envelope.
+"""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -13,10 +16,10 @@ from schemas.errors import InvalidInputError, Problem
 from schemas.events import (
     DECODE_ERRORS,
     UUID_PATTERN,
-    Envelope,
     UnknownEventError,
     decode_envelope,
     decode_event,
+    decode_feed_body,
     decode_payload,
     is_json,
 )
@@ -99,22 +102,49 @@ def take_in(arrival: Arrival, organizations: Collection[str] = ()) -> Intake:
         return Intake(arrival, None, error.problems[0], is_json=is_json(arrival.body))
     batch_id, source = envelope.event_batch_id.lower(), envelope.event_subscription_id.lower()
     batch_time_us = microseconds(envelope.event_batch_time)
-    batch_key = _batch_key(batch_id, envelope)
+    batch_key = _batch_key(batch_id, envelope.events_data)
     entries = tuple(
-        decode_entry(raw, f"$.eventsData[{index}]", source, batch_key, batch_time_us, organizations)
+        decode_entry(raw, entry_path("webhook", index), source, batch_key, batch_time_us, organizations)
         for index, raw in enumerate(envelope.events_data)
     )
     content_key = digest_id("", (batch_key, source, batch_time_us), 32)
     return Intake(arrival, Batch(batch_id, source, batch_time_us, batch_key, content_key, entries))
 
 
+def take_in_feed(arrival: Arrival, feed_id: str, organizations: Collection[str] = ()) -> Intake:
+    """Decode an answer of the Feed: a batch of its own, whose source is the feed and whose time is that of its receipt.
+
+    Reading consumes, so no two answers are one batch, whatever is in them; but the same answer offered twice is. Total, as
+    `take_in` is.
+    """
+    try:
+        items = decode_feed_body(arrival.body).items
+    except InvalidInputError as error:
+        return Intake(arrival, None, error.problems[0], is_json=is_json(arrival.body))
+    received_at_us = arrival.received_at_us
+    batch_id = digest_id("feed_", (feed_id, received_at_us, hashlib.sha256(arrival.body).hexdigest()), 24)
+    batch_key = _batch_key(batch_id, items)
+    entries = tuple(
+        decode_entry(raw, entry_path("feed", index), feed_id, batch_key, received_at_us, organizations)
+        for index, raw in enumerate(items)
+    )
+    content_key = digest_id("", (batch_key, feed_id, received_at_us), 32)
+    return Intake(arrival, Batch(batch_id, feed_id, received_at_us, batch_key, content_key, entries))
+
+
+def entry_path(source: str, index: int) -> str:
+    """Where an entry stands in the body of a delivery from such a source."""
+    return f"$.items[{index}]" if source == "feed" else f"$.eventsData[{index}]"
+
+
 def refused(intake: Intake, reason: str) -> Intake:
     """The same delivery with every entry in quarantine for `reason`: for one that decodes but can't be applied."""
     if intake.batch is None:
         return intake
-    raws = decode_envelope(intake.arrival.body).events_data
+    source, body = intake.arrival.source, intake.arrival.body
+    raws = decode_feed_body(body).items if source == "feed" else decode_envelope(body).events_data
     entries = tuple(
-        replace(entry, copy=None, ignored=False, problem=Problem(f"$.eventsData[{index}]", reason), raw=bytes(raw))
+        replace(entry, copy=None, ignored=False, problem=Problem(entry_path(source, index), reason), raw=bytes(raw))
         for index, (entry, raw) in enumerate(zip(intake.batch.entries, raws, strict=True))
     )
     return replace(intake, batch=replace(intake.batch, entries=entries))
@@ -151,10 +181,10 @@ def organization_of(raw: Raw) -> str:
         return ""
 
 
-def _batch_key(event_batch_id: str, envelope: Envelope) -> str:
+def _batch_key(event_batch_id: str, entries: Sequence[Raw]) -> str:
     """Batches are compared as decoded JSON, so neither white space nor the order of keys makes two of one."""
     hashed = hashlib.sha256(event_batch_id.encode())
-    for raw in envelope.events_data:
+    for raw in entries:
         try:
             hashed.update(canonical_json(_anything.decode(raw)))
         except DECODE_ERRORS:

@@ -96,9 +96,8 @@ async def reprocess_all(call: Call, _: Filter) -> Response:
 
 
 def _binding(call: Call, subscription: str) -> Collection[str]:
-    """The organizations that a subscription may bring events of today; none means any, as for one that is gone."""
-    settings = call.services.settings.subscriptions.get(subscription)
-    return settings.organizations if settings else ()
+    """The organizations that a subscription or a feed may bring events of today; none means any, as for one that is gone."""
+    return call.services.settings.organizations_of(subscription)
 
 
 OPERATIONS = (

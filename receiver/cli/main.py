@@ -9,6 +9,7 @@ import typer
 from receiver.cli import (
     clients,
     demo,
+    feed,
     init,
     maintenance,
     pairings,
@@ -44,6 +45,7 @@ app.add_typer(rejected.app, name="rejected")
 app.add_typer(clients.app, name="clients")
 app.command()(maintenance.rebuild)
 app.command()(maintenance.backup)
+app.add_typer(feed.app, name="feed")
 app.command()(maintenance.migrate)
 
 

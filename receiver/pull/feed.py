@@ -12,7 +12,6 @@ from typing import Annotated, Self
 from urllib.parse import quote
 
 import httpx2
-import msgspec
 from msgspec import Meta, Raw, Struct
 
 from receiver.pull.answers import check_status
@@ -21,10 +20,10 @@ from receiver.pull.errors import ProviderError, RescheduleError, TransientError
 from receiver.pull.feed_token import FeedTokens, MemoryTokenStore, TokenStore
 from receiver.pull.redaction import RedactedLog, Redactor, clean_library_logs
 from receiver.secret import Secret
-from schemas.errors import StoreUnavailableError
+from receiver.settings import FEED_TOKEN_URL, FEED_URL
+from schemas.errors import InvalidInputError, StoreUnavailableError
+from schemas.events import decode_feed_body
 
-FEED_URL = "https://feed.api.eu1.scalar.zf.com"
-TOKEN_URL = "https://auth.api.eu1.scalar.zf.com/v1/integrators/token"  # noqa: S105 - an address
 _CONNECT_S, _READ_S = 30.0, 45.0
 _NOT_FOUND, _UNAUTHORIZED = 404, 401
 # Seconds between answers without more to come; the second pair after so many empty answers in a row.
@@ -46,7 +45,7 @@ class FeedSubscription(Struct, frozen=True):
     client_id: str
     client_secret: Secret
     base_url: str = FEED_URL
-    token_url: str = TOKEN_URL
+    token_url: str = FEED_TOKEN_URL
     limit: Annotated[int, Meta(ge=100, le=250)] = 250
     scopes: tuple[str, ...] = ()
 
@@ -60,11 +59,6 @@ class FeedAnswer(Struct, frozen=True):
     items: tuple[Raw, ...] = ()
     has_next: bool = False
     problem: str | None = None
-
-
-class _Body(Struct, frozen=True, rename="camel"):
-    items: list[Raw]
-    has_next: bool = False
 
 
 FeedSink = Callable[[FeedAnswer], Awaitable[None]]
@@ -115,12 +109,17 @@ class FeedClient:
         """Close the connection."""
         await self._open.aclose()
 
-    async def poll(self, sink: FeedSink, stopping: Callable[[], bool] = lambda: False) -> None:
+    async def poll(
+        self,
+        sink: FeedSink,
+        stopping: Callable[[], bool] = lambda: False,
+        failed: Callable[[ProviderError], None] = lambda _: None,
+    ) -> None:
         """Read on until `stopping()`, or until the feed can't be read any more.
 
         `sink` returns when an answer is durable, and nothing is asked before. While it raises StoreUnavailableError the same
-        answer is offered again: the Feed won't give it a second time. Raises FeedInactiveError, CredentialsError, or another
-        ProviderError that no waiting helps against.
+        answer is offered again: the Feed won't give it a second time. `failed` is told of each fault that is waited out. Raises
+        FeedInactiveError, CredentialsError, or another ProviderError that no waiting helps against.
         """
         empties = failures = 0
         while not stopping():
@@ -128,6 +127,7 @@ class FeedClient:
                 answer = await self._read()
             except (TransientError, RescheduleError) as error:
                 failures += 1
+                failed(error)
                 wait_s = self._failure_wait_s(error, failures)
                 self.log.warning("feed.failed", error=error.message, failures=failures, wait_s=round(wait_s, 1))
                 await self._sleep(wait_s)
@@ -162,7 +162,13 @@ class FeedClient:
             except StoreUnavailableError as error:
                 tries += 1
                 self.log.warning("feed.not_stored", error=error.message, items=len(answer.items), tries=tries)
-                await self._sleep(min(self._spread(1.0, 2.0) * tries, _LONG_WAIT_S[1]))
+                try:
+                    await self._sleep(min(self._spread(1.0, 2.0) * tries, _LONG_WAIT_S[1]))
+                except asyncio.CancelledError:
+                    # The process ends and the Feed has forgotten it: the log is the only place left.
+                    body = answer.body.decode("utf-8", "backslashreplace")
+                    self.log.warning("feed.answer_lost", alert=True, items=len(answer.items), body=body)
+                    raise
             else:
                 return
 
@@ -176,11 +182,11 @@ class FeedClient:
             raise FeedInactiveError(f"the feed {self._subscription.feed_id} is inactive")
         check_status(response, self._redactor.text, self._clock(), response.text)
         try:
-            body = msgspec.json.decode(response.content, type=_Body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            body = decode_feed_body(response.content)
+        except InvalidInputError as error:
             # What was read is gone from the Feed: the body is kept for a person to look at.
-            self.log.warning("feed.unreadable", error=str(error), bytes=len(response.content))
-            return FeedAnswer(self._subscription.feed_id, self._clock(), response.content, problem=str(error))
+            self.log.warning("feed.unreadable", error=error.message, bytes=len(response.content))
+            return FeedAnswer(self._subscription.feed_id, self._clock(), response.content, problem=error.message)
         return FeedAnswer(self._subscription.feed_id, self._clock(), response.content, tuple(body.items), body.has_next)
 
     async def _ask(self, token: str) -> httpx2.Response:

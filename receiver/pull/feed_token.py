@@ -16,7 +16,7 @@ from receiver.pull.redaction import Redactor
 from receiver.secret import Secret
 
 REQUESTS_PER_HOUR = 3
-_HOUR_US = 3_600_000_000
+HOUR_US = 3_600_000_000
 _LIFE_S = 3_600
 # Renewed this long before its end, so that no request starts with a token that ends on the way.
 _LEEWAY_US = 60_000_000
@@ -101,9 +101,9 @@ class FeedTokens:
             if known.access_token != refused and known.expires_at_us - _LEEWAY_US > self._clock():
                 return known.access_token
         now_us = self._clock()
-        requested = tuple(at_us for at_us in (known.requested_at_us if known else ()) if at_us > now_us - _HOUR_US)
+        requested = tuple(at_us for at_us in (known.requested_at_us if known else ()) if at_us > now_us - HOUR_US)
         if len(requested) >= REQUESTS_PER_HOUR:
-            raise RescheduleError("the token requests of this hour are used up", requested[-REQUESTS_PER_HOUR] + _HOUR_US)
+            raise RescheduleError("the token requests of this hour are used up", requested[-REQUESTS_PER_HOUR] + HOUR_US)
         requested = (*requested, now_us)
         # Counted before it is sent: an answer that never comes counts for the endpoint all the same.
         await self._store.save(FeedToken("" if known is None else known.access_token, 0, requested))

@@ -102,7 +102,7 @@ def resolve_secrets(definition: Definition, environment: EnvironmentName, enviro
     for place in places(definition, environment):
         if is_reference(place.text):
             try:
-                resolved[place.text] = _resolve(place.text, place.path, environ, folder)
+                resolved[place.text] = resolve_reference(place.text, place.path, environ, folder)
             except InvalidInputError as error:
                 problems += error.problems
     if problems:
@@ -110,7 +110,8 @@ def resolve_secrets(definition: Definition, environment: EnvironmentName, enviro
     return Secrets(resolved)
 
 
-def _resolve(reference: str, path: str, environ: Mapping[str, str], folder: Path) -> Secret:
+def resolve_reference(reference: str, path: str, environ: Mapping[str, str], folder: Path) -> Secret:
+    """What one reference stands for. Raises InvalidInputError that names `path`, and the variable or file that is at fault."""
     kind, name = reference.split(":", 1)
     if kind == "env":
         value = environ.get(name, "")

@@ -21,7 +21,8 @@ OTHER = "d9d90b90-ad39-4a3d-8b89-c25a22acaa25"  # another organization
 # Derived tables, with the columns that say when a row was written rather than what is so.
 DERIVED = {"units": (), "pairings": ("updated_at_us",), "cases": (), "aliases": (), "fact_flags": ()}
 RECORDED = ("batches", "deliveries", "events", "quarantine", "commits", "changes", "rejected", "statements", "escalations")
-TABLES = (*DERIVED, *RECORDED)
+PULLED = ("leases", "feed_tokens")
+TABLES = (*DERIVED, *RECORDED, *PULLED)
 PATCHES = ("patch_jobs", "patch_chunks", "patch_errors")
 
 REGISTRY = (
