@@ -37,9 +37,9 @@ def create_app(settings: Settings) -> Starlette:
     writer = Writer(store, settings.limits, metrics, now_us, services.changed.notify)
     duties = Duties(store, settings, metrics, now_us)
     health = Health(settings, store, writer, duties, metrics, engine.pending_migrations)
+    feeds = Feeds(store, settings, writer, metrics, now_us, services.stop)
     webhook = Webhook(settings, writer, metrics, now_us)
 
-    feeds = Feeds(store, settings, writer, metrics, now_us, services.stop)
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         for name in await engine.migrate():
@@ -47,15 +47,14 @@ def create_app(settings: Settings) -> Starlette:
         if settings.operator_secret:
             await ensure_operator(store, settings.operator_secret.reveal(), now_us())
         writer.start()
+        feeds.start()
         routine = asyncio.create_task(duties.run(), name="duties")
         try:
-        patches.start()
-        feeds.start()
             yield
         finally:
+            await feeds.stop(settings.limits.graceful_timeout_s)
             await writer.stop()
             routine.cancel()
-            await feeds.stop(settings.limits.graceful_timeout_s)
             await asyncio.gather(routine, return_exceptions=True)
             await engine.close()
 

@@ -43,9 +43,9 @@ app.command()(pairings.export)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(clients.app, name="clients")
+app.add_typer(feed.app, name="feed")
 app.command()(maintenance.rebuild)
 app.command()(maintenance.backup)
-app.add_typer(feed.app, name="feed")
 app.command()(maintenance.migrate)
 
 
