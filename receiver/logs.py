@@ -84,8 +84,8 @@ def render_json(_: WrappedLogger, __: str, event_dict: EventDict) -> str:
 class _Lines:
     """Writes finished lines. A log that can't be written must not fail the delivery that it is about."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, *_: str) -> None:
+        self._stream = stream  # whatever name a library gives its logger
 
     def msg(self, line: str) -> None:
         try:

@@ -23,7 +23,7 @@ from tests.support.store import OTHER, feed, pairing
 from tests.support.stories import FIXTURES, load_stories
 
 STORIES = FIXTURES / "stories"
-BATCHES = 4000  # several transactions
+BATCHES = 2500  # several transactions
 
 
 def database_of(cli: Cli) -> str:
@@ -144,7 +144,7 @@ def _wait_for_batches(sqlite_url: str, running: "subprocess.Popen[bytes]") -> No
             time.sleep(0.005)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_replay_that_is_stopped_can_be_run_again(folder: Path, sqlite_url: str, tmp_path: Path, number: int) -> None:
     """Whenever it was stopped and however, what has been applied is whole, and the second run ends where one run would have."""
     cli = Cli(folder, {"DRAWBAR_DATABASE": sqlite_url})
@@ -165,8 +165,7 @@ def test_a_replay_that_is_stopped_can_be_run_again(folder: Path, sqlite_url: str
     assert stopped["events"]["applied"] == 3 * stopped["batches"]
     digest_in(sqlite_url)
     done = cli("replay", "a.ndjson", "--json").json
-    assert done["accepted"] + done["duplicate"] == BATCHES
-    assert done["accepted"] == BATCHES - stopped["batches"]
+    assert (done["duplicate"], done["accepted"]) == (stopped["batches"], BATCHES - stopped["batches"])
     whole = f"sqlite:///{tmp_path / 'whole.db'}"
     Cli(folder, {"DRAWBAR_DATABASE": whole})("replay", "a.ndjson")
     assert digest_in(sqlite_url) == digest_in(whole)

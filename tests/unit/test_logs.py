@@ -219,3 +219,11 @@ def test_logs_go_to_standard_error() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert not done.stdout
     assert json.loads(done.stderr)["event"] == "x"
+
+
+def test_a_library_may_name_its_logger() -> None:
+    """Some that log through structlog do, such as the one that tries again what failed."""
+    stream, _ = _configured()
+    structlog.get_logger("stamina").warning("stamina.retry_scheduled", attempt=1)
+    (line,) = _lines(stream)
+    assert (line["level"], line["event"], line["attempt"]) == ("warning", "stamina.retry_scheduled", 1)
