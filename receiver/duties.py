@@ -1,10 +1,11 @@
-"""What the service does by itself from time to time: retention, silence alarms, gauges."""
+"""What the service does by itself from time to time: deadlines of cases, retention, silence alarms, gauges."""
 
 import asyncio
 from collections.abc import Callable
 
 import structlog
 
+from handlers.escalation import announce_escalations
 from handlers.ports import Store, Transaction
 from receiver.metrics import Metrics
 from receiver.settings import Settings
@@ -18,10 +19,18 @@ DAY_US = 86_400 * SECOND_US
 
 
 class Duties:
-    """Runs once a minute until stopped. `clock` is in microseconds."""
+    """Runs once a minute until stopped. `clock` is in microseconds, `on_commit` is called when the change feed has grown."""
 
-    def __init__(self, store: Store, settings: Settings, metrics: Metrics, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        metrics: Metrics,
+        clock: Callable[[], int],
+        on_commit: Callable[[], None] = lambda: None,
+    ) -> None:
         self._store = store
+        self._on_commit = on_commit
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
@@ -39,6 +48,7 @@ class Duties:
 
     async def once(self) -> None:
         """Everything that is due, once."""
+        await self._escalate()
         await self._retain()
         await self.refresh_gauges()
 
@@ -68,6 +78,12 @@ class Duties:
         elif not silent and name in self._silent:
             self._silent.discard(name)
             log.info("subscription.heard_again", subscription=name)
+
+    async def _escalate(self) -> None:
+        """Tell of cases whose deadline has passed; of several services over one database, one tells of each."""
+        if cases := await announce_escalations(self._store, self._clock()):
+            log.warning("cases.escalated", cases=cases)
+            self._on_commit()
 
     async def _retain(self) -> None:
         retention, now_us = self._settings.retention, self._clock()
