@@ -35,7 +35,7 @@ def create_app(settings: Settings) -> Starlette:
     services = Services(store, settings, now_us, stop_event())
     metrics = Metrics()
     writer = Writer(store, settings.limits, metrics, now_us, services.changed.notify)
-    duties = Duties(store, settings, metrics, now_us)
+    duties = Duties(store, settings, metrics, now_us, services.changed.notify)
     health = Health(settings, store, writer, duties, metrics, engine.pending_migrations)
     feeds = Feeds(store, settings, writer, metrics, now_us, services.stop)
     webhook = Webhook(settings, writer, metrics, now_us)
