@@ -75,6 +75,7 @@ async def reprocess_many(
                 before,
                 wanted + 1,
                 viewer.organization_id,
+                bound_too=viewer.operator,
                 state="waiting",
                 kind=selection.kind,
                 subscription=selection.subscription,

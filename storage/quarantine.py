@@ -30,11 +30,16 @@ class QuarantineTable:
         return QuarantineRecord(*row) if row else None
 
     async def list_entries(
-        self, before: int, limit: int, organization_id: str | None, **filters: object
+        self, before: int, limit: int, organization_id: str | None, *, bound_too: bool = False, **filters: object
     ) -> list[QuarantineRecord]:
-        """Entries, newest first, from before an id."""
+        """Entries, newest first, from before an id; of one organization without what a binding refused, unless asked for."""
         rows = await self._connection.fetch(
-            SQL["list_quarantine"], before=before, limit=limit, organization_id=organization_id, **filters
+            SQL["list_quarantine"],
+            before=before,
+            limit=limit,
+            organization_id=organization_id,
+            without_bound=organization_id is not None and not bound_too,
+            **filters,
         )
         return [QuarantineRecord(*row) for row in rows]
 

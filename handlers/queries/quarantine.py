@@ -39,7 +39,9 @@ async def list_quarantine(tx: Transaction, viewer: Viewer, asked: QuarantineFilt
     more = True
     while more and len(items) < page.limit:
         wanted = min(page.limit - len(items), _READ_AT_ONCE)
-        rows = await tx.quarantine.list_entries(before, wanted + 1, viewer.organization_id, **_columns(asked))
+        rows = await tx.quarantine.list_entries(
+            before, wanted + 1, viewer.organization_id, bound_too=viewer.operator, **_columns(asked)
+        )
         more = len(rows) > wanted
         for row in rows[:wanted]:
             before = row.quarantine_id

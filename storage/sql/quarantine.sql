@@ -26,7 +26,8 @@ SELECT organization_id, quarantine_id, state, kind, path, message, received_at_u
        subscription, bound, raw
 FROM quarantine
 WHERE quarantine_id < :before
-  AND organization_id = :organization_id AND bound = 0 --? organization_id
+  AND organization_id = :organization_id --? organization_id
+  AND bound = 0 --? without_bound
   AND state = :state --? state
   AND kind = :kind --? kind
   AND subscription = :subscription --? subscription
