@@ -100,9 +100,9 @@ class AssetFailure(Struct, frozen=True, rename="camel"):
     status: Literal["FAILED"] = "FAILED"
 
 
-class AssetSyncAnswer(Struct, frozen=True, rename="camel"):
+class AssetSyncAnswer(Struct, frozen=True, kw_only=True, rename="camel"):
     """The answer of a sync: each entry of the request stands in `results` or in `errors`, in the order sent."""
 
+    sync_batch_id: str | UnsetType = UNSET
     results: tuple[AssetResult, ...]
     errors: tuple[AssetFailure, ...]
-    sync_batch_id: str | UnsetType = UNSET

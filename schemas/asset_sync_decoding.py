@@ -41,18 +41,18 @@ _decode_entry = decoder(AssetEntry).decode
 _decode_identity = decoder(_Identity).decode
 
 
-def decode_sync(body: bytes) -> DecodedSync:
+def decode_sync(body: bytes, assets_max: int = ASSETS_MAX) -> DecodedSync:
     """The assets of a request body.
 
     Raises InvalidInputError where the body itself is at fault: no JSON, no object, `assets` missing, empty or longer than
-    `ASSETS_MAX`, or with an entry that is no object. Any other fault is that entry's own.
+    `assets_max`, or with an entry that is no object. Any other fault is that entry's own.
     """
-    sync, assets = _body(body)
+    sync, assets = _body(body, assets_max)
     entries = tuple(_entry(raw, f"$.assets[{index}]") for index, raw in enumerate(assets))
     return DecodedSync(sync.sync_batch_id or None, hashlib.sha256(body).hexdigest(), entries)
 
 
-def _body(body: bytes) -> tuple[_Body, list[Raw]]:
+def _body(body: bytes, assets_max: int) -> tuple[_Body, list[Raw]]:
     try:
         body.decode()
         try:
@@ -67,10 +67,10 @@ def _body(body: bytes) -> tuple[_Body, list[Raw]]:
         raise _refused("assets array is required", "Expected `array`") from error
     if not assets:
         raise _refused("assets array cannot be empty", "Expected `array` of length >= 1")
-    if len(assets) > ASSETS_MAX:
+    if len(assets) > assets_max:
         raise _refused(
-            f"assets array has {len(assets)} assets: at most {ASSETS_MAX} are taken in one request",
-            f"Expected `array` of length <= {ASSETS_MAX}",
+            f"assets array has {len(assets)} assets: at most {assets_max} are taken in one request",
+            f"Expected `array` of length <= {assets_max}",
         )
     strays = [index for index, raw in enumerate(assets) if not bytes(raw).startswith(b"{")]
     if strays:

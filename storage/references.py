@@ -13,6 +13,10 @@ SQL = load("references")
 _ASSETS_AT_A_TIME = 500
 
 
+def _key(kind: str, code: str) -> dict[str, object]:
+    return {"code" if kind == "site" else "name": code}
+
+
 class ReferenceTables:
     """Implements `handlers.registry_ports.References`."""
 
@@ -60,6 +64,11 @@ class ReferenceTables:
         rows = await self._connection.fetch(SQL[f"list_{kind}s"], organization_id=organization_id, after=after, limit=limit)
         return [NamedThing(*row) for row in rows]
 
+    async def find_thing(self, kind: str, organization_id: str, code: str) -> NamedThing | None:
+        """One thing of a kind."""
+        row = await self._connection.fetch_one(SQL[f"find_{kind}"], organization_id=organization_id, **_key(kind, code))
+        return NamedThing(*row) if row else None
+
     async def put_thing(self, kind: str, organization_id: str, thing: NamedThing) -> None:
         """Put a thing of a kind."""
         row = (organization_id, *thing) if kind == "site" else (organization_id, thing.code)
@@ -67,19 +76,14 @@ class ReferenceTables:
 
     async def delete_thing(self, kind: str, organization_id: str, code: str) -> bool:
         """Whether there was one."""
-        return bool(
-            await self._connection.execute(
-                SQL[f"delete_{kind}"], organization_id=organization_id, **{"code" if kind == "site" else "name": code}
-            )
-        )
+        statement = SQL[f"delete_{kind}"]
+        return bool(await self._connection.execute(statement, organization_id=organization_id, **_key(kind, code)))
 
     async def thing_in_use(self, kind: str, organization_id: str, code: str) -> bool:
         """Whether an asset has this type, is at this site, or has this custom field."""
         if kind == "custom_field":
             return await self._is_custom_field_in_use(organization_id, code)
-        found = await self._connection.fetch_one(
-            SQL[f"{kind}_in_use"], organization_id=organization_id, **{"code" if kind == "site" else "name": code}
-        )
+        found = await self._connection.fetch_one(SQL[f"{kind}_in_use"], organization_id=organization_id, **_key(kind, code))
         return found is not None
 
     async def _is_custom_field_in_use(self, organization_id: str, name: str) -> bool:

@@ -3,7 +3,7 @@
 Source: Asset Sync. Each entry stands alone: one that fails changes nothing, and its siblings go on.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import UNSET
@@ -49,18 +49,21 @@ def plan_batch(
 
     `mint` gives the ids of an asset that is created, and is called for nothing else.
     """
-    plans: list[AssetPlan | AssetFailure] = []
+    return [
+        entry if isinstance(entry, AssetFailure) else plan_entry(entry, place, index, context, mint)
+        for entry, place in placed(entries)
+    ]
+
+
+def placed(entries: Iterable[AssetEntry | AssetFailure]) -> Iterator[tuple[AssetEntry | AssetFailure, Place]]:
+    """Each entry of a request with where it stands in it."""
     times: dict[str | None, int] = {}
     position = 0
     for number, entry in enumerate(entries):
         times[entry.external_asset_id] = times.get(entry.external_asset_id, 0) + 1
-        if isinstance(entry, AssetFailure):
-            plans.append(entry)
-            continue
-        again = times[entry.external_asset_id] == 2  # noqa: PLR2004 - the second time, and only then
-        plans.append(plan_entry(entry, Place(number, position, again), index, context, mint))
-        position += slots(entry)
-    return plans
+        yield entry, Place(number, position, times[entry.external_asset_id] == 2)  # noqa: PLR2004 - the second time, and only then
+        if isinstance(entry, AssetEntry):
+            position += slots(entry)
 
 
 def plan_entry(entry: AssetEntry, place: Place, index: AssetIndex, context: SyncContext, mint: Mint) -> AssetPlan | AssetFailure:

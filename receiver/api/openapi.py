@@ -14,6 +14,7 @@ from handlers.queries.lists import Filter
 from receiver.api.docs import CONTENT_SECURITY_POLICY, render
 from receiver.api.operation import JSON, Call, Operation, Resource, json_response
 from receiver.api.problems import CONTENT_TYPE as PROBLEM_JSON
+from schemas.decimals import Number
 from schemas.errors import Problem
 from schemas.events import Envelope
 
@@ -80,7 +81,9 @@ def document(operations: Sequence[Operation]) -> Schema:
     types += [kind for operation in operations for kind in (operation.answer, operation.body) if kind is not None]
     types += [outside.body for outside in OUTSIDE if outside.body is not None]
     unique = list(dict.fromkeys(types))
-    references, components = msgspec.json.schema_components(unique, ref_template="#/components/schemas/{name}")
+    references, components = msgspec.json.schema_components(
+        unique, schema_hook=_exact_number, ref_template="#/components/schemas/{name}"
+    )
     schemas = dict(zip(unique, references, strict=True))
     paths: dict[str, Schema] = {}
     for operation in operations:
@@ -100,6 +103,13 @@ def document(operations: Sequence[Operation]) -> Schema:
             },
         },
     }
+
+
+def _exact_number(kind: type) -> Schema:
+    """The schema of an exact decimal, the only type of a message that is of our own make."""
+    if kind is Number:
+        return {"type": "number"}
+    raise NotImplementedError(f"no schema for {kind}")
 
 
 def plain_path(path: str) -> str:

@@ -2,7 +2,19 @@
 
 from starlette.routing import Route
 
-from receiver.api import assertions, cases, changes, export, journal, openapi, pairings, quarantine, token, units
+from receiver.api import (
+    assertions,
+    cases,
+    changes,
+    export,
+    journal,
+    openapi,
+    pairings,
+    quarantine,
+    registry,
+    token,
+    units,
+)
 from receiver.api.operation import Operation, routes_of
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -13,6 +25,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *changes.OPERATIONS,
     *journal.OPERATIONS,
     *quarantine.OPERATIONS,
+    *registry.OPERATIONS,
     *export.OPERATIONS,
     *token.OPERATIONS,
     *openapi.OPERATIONS,

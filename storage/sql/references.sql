@@ -44,6 +44,10 @@ WHERE organization_id = :organization_id AND name > :after
 ORDER BY name
 LIMIT :limit
 
+-- name: find_asset_type
+-- One of them.
+SELECT name, NULL FROM asset_types WHERE organization_id = :organization_id AND name = :name
+
 -- name: put_asset_type
 -- An asset type.
 INSERT INTO asset_types (organization_id, name) VALUES (:organization_id, :name)
@@ -65,6 +69,10 @@ WHERE organization_id = :organization_id AND code > :after
 ORDER BY code
 LIMIT :limit
 
+-- name: find_site
+-- One of them.
+SELECT code, name FROM sites WHERE organization_id = :organization_id AND code = :code
+
 -- name: put_site
 -- A site, made or renamed.
 INSERT INTO sites (organization_id, code, name) VALUES (:organization_id, :code, :name)
@@ -85,6 +93,10 @@ FROM custom_fields
 WHERE organization_id = :organization_id AND name > :after
 ORDER BY name
 LIMIT :limit
+
+-- name: find_custom_field
+-- One of them.
+SELECT name, NULL FROM custom_fields WHERE organization_id = :organization_id AND name = :name
 
 -- name: put_custom_field
 -- A custom field that patches may set.

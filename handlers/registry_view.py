@@ -1,0 +1,121 @@
+"""The part of an organization's registry that a write builds on, read in a few large queries."""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from handlers.ports import Transaction
+from handlers.rules.asset_index import AssetIndex, Wanted, wanted
+from handlers.rules.implied import Implied, UnitMeters, implied_meters
+from handlers.rules.meter_units import MissingUnit
+from handlers.rules.vin import read
+from schemas.asset_sync import AssetEntry
+from schemas.assets import Asset, Explicit, Telematics
+from schemas.registry_records import AssetMeterRow
+
+
+class RegistryRules(Struct, frozen=True):
+    """What the settings say of the registry."""
+
+    missing_unit: MissingUnit = "reject"
+    unit_meters: UnitMeters = {}
+
+
+class RegistryView(Struct, frozen=True):
+    """What is stored: `index` is kept current as plans are made, `meters` stays as it was read. `unknown` ids mean no asset."""
+
+    index: AssetIndex
+    meters: dict[str, dict[str, AssetMeterRow]]
+    unknown: int = 0
+
+
+async def view_for_entries(
+    tx: Transaction, organization_id: str, entries: Iterable[AssetEntry], rules: RegistryRules
+) -> RegistryView:
+    """All that planning these entries can ask for."""
+    asked = wanted(entries)
+    assets = await tx.registry.assets.meant(organization_id, list(asked.identities), list(asked.codes))
+    known = {identity for asset in assets for identity in (asset.external_asset_id, *asset.aliases)}
+    unknown = asked.identities - known
+    provisional = await _provisional(tx, organization_id, asked.serials) if unknown and asked.serials else {}
+    missing = set(provisional.values()) - {asset.asset_id for asset in assets}
+    if missing:
+        assets += await tx.registry.assets.of_ids(organization_id, sorted(missing))
+    return await _view(tx, organization_id, assets, asked, rules, provisional, len(unknown))
+
+
+async def view_of_assets(
+    tx: Transaction, organization_id: str, asset_ids: Sequence[str], meter_codes: Sequence[str], rules: RegistryRules
+) -> RegistryView:
+    """Assets by their ids, with all their meters, and some meters by their codes."""
+    assets = await tx.registry.assets.of_ids(organization_id, asset_ids) if asset_ids else []
+    nothing: frozenset[str] = frozenset()
+    asked = Wanted(nothing, nothing, nothing, frozenset(meter_codes), nothing, nothing)
+    return await _view(tx, organization_id, assets, asked, rules, {}, 0)
+
+
+async def implied_for(tx: Transaction, organization_id: str, asset_ids: Sequence[str], unit_meters: UnitMeters) -> Implied:
+    """The meters that pairings open now imply for assets, and the units that do. Without such a setting nothing is read."""
+    if not unit_meters or not asset_ids:
+        return {}
+    pairings = await tx.registry.assets.open_pairings(organization_id, asset_ids, sorted(unit_meters))
+    if not pairings:
+        return {}
+    codes = sorted({code for meters in unit_meters.values() for code in meters})
+    existing = {meter.code for meter in await tx.registry.references.meters(organization_id, codes)}
+    return implied_meters(pairings, unit_meters, existing)
+
+
+def vin_of(serial: str | None) -> str | None:
+    """An asset's VIN: its serial, normalized, where the verdict isn't invalid."""
+    if not serial:
+        return None
+    vin = read(serial)
+    return None if vin.verdict == "invalid" else vin.normalized
+
+
+async def _view(
+    tx: Transaction,
+    organization_id: str,
+    assets: Sequence[Asset],
+    asked: Wanted,
+    rules: RegistryRules,
+    provisional: dict[str, str],
+    unknown: int,
+) -> RegistryView:
+    references = tx.registry.references
+    asset_ids = [asset.asset_id for asset in assets]
+    rows = await tx.registry.meters.of_assets(organization_id, asset_ids) if asset_ids else []
+    meters: dict[str, dict[str, AssetMeterRow]] = {}
+    explicit: dict[str, dict[str, Explicit]] = {}
+    telematics: dict[str, dict[str, Telematics]] = {}
+    for row in rows:
+        meters.setdefault(row.asset_id, {})[row.meter_code] = row
+        telematics.setdefault(row.asset_id, {})[row.meter_code] = row.telematics
+        if row.explicit is not None:
+            explicit.setdefault(row.asset_id, {})[row.meter_code] = row.explicit
+    index = AssetIndex(
+        assets=assets,
+        meters=await references.meters(organization_id, list(asked.meter_codes)) if asked.meter_codes else (),
+        asset_types=await references.asset_types(organization_id, list(asked.asset_type_names)) if asked.asset_type_names else (),
+        sites=await references.sites(organization_id, list(asked.site_codes)) if asked.site_codes else (),
+        explicit=explicit,
+        telematics=telematics,
+        implied=await implied_for(tx, organization_id, asset_ids, rules.unit_meters),
+        provisional=provisional,
+    )
+    return RegistryView(index, meters, unknown)
+
+
+async def _provisional(tx: Transaction, organization_id: str, serials: Iterable[str]) -> dict[str, str]:
+    """By serial: the provisional asset whose place a new asset takes, which is the only one to have its VIN so far."""
+    vins = {serial: vin for serial in serials if (vin := vin_of(serial))}
+    if not vins:
+        return {}
+    rows = await tx.registry.assets.with_vins(organization_id, sorted(set(vins.values())))
+    taken = {row.vin for row in rows if not row.provisional}
+    holders: dict[str, str] = {}
+    for row in rows:
+        if row.vin not in taken:
+            holders.setdefault(row.vin, row.asset_id)
+    return {serial: holders[vin] for serial, vin in vins.items() if vin in holders}

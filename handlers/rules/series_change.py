@@ -1,0 +1,175 @@
+"""What a change of one series comes to: rows to add, marks to set, and what the series is then.
+
+The stored readings of the neighbourhood are given page by page, and the arrivals are merged into them.
+"""
+
+from collections.abc import Iterator, Sequence
+from heapq import merge
+from typing import NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from handlers.rules.readings import Marked, Tail, reading_order
+from handlers.rules.rejudging import Known, Rejudging, neighbourhood
+from schemas.readings import NO_THRESHOLDS, Mark, Reading, ReadingStatus, Thresholds
+from schemas.registry_records import MarkRow, Place, ReadingRow, SeriesKey, SeriesRow
+
+_BEFORE_ALL = -(2**63)
+# Later than any time, with room for what is added to times.
+_NEVER_US = 2**62
+
+
+class Arrival(NamedTuple):
+    """A `numbered` reading that comes into a series, and when it was received."""
+
+    reading: Reading
+    received_at_us: int
+
+
+class SeriesChange(Struct):
+    """What a transaction does to one series.
+
+    `removed_us` are the times of readings that were taken out of it already. With `anew` all of it is judged again, since its
+    thresholds are others.
+    """
+
+    thresholds: Thresholds = NO_THRESHOLDS
+    arrivals: list[Arrival] = field(default_factory=list)
+    removed_us: list[int] = field(default_factory=list)
+    anew: bool = False
+
+
+def reading_no(reading: Reading) -> int:
+    """A reading's number in the journal: those of one sync follow its own."""
+    return reading.seq + 1 + reading.position
+
+
+def numbered(reading: Reading) -> Reading:
+    """The reading with its number as its whole identity, as it is stored."""
+    return replace(reading, seq=reading_no(reading), position=0)
+
+
+class SeriesJudgement:
+    """Judges one series. `start` it, then `take` pages of what is stored until it `is_done`; then ask for the outcome.
+
+    `is_onward`: all arrivals are so much later than what is stored that nothing of it has to be read.
+    """
+
+    def __init__(self, key: SeriesKey, change: SeriesChange, stored: SeriesRow | None) -> None:
+        self.key, self.change, self.stored = key, change, stored
+        self._new = {arrival.reading.seq: arrival for arrival in change.arrivals}
+        self._waiting = sorted((arrival.reading for arrival in change.arrivals), key=reading_order)
+        self._changed_us = [arrival.reading.at_us for arrival in change.arrivals] + change.removed_us
+        self.from_us = min(self._changed_us, default=0)
+        self.context_us = neighbourhood([self.from_us]).context_us
+        untouched = not (change.anew or change.removed_us)
+        self.is_onward = stored is None or (untouched and stored.last_at_us < self.context_us)
+        self.place = Place(_BEFORE_ALL if change.anew else self.from_us, _BEFORE_ALL)
+        self.is_done = False
+        self.marks: list[MarkRow] = []
+        self.told: dict[int, Mark] = {}
+        self._last_us: int | None = None
+        self._has_ended = False
+        self._rejudging = Rejudging(change.thresholds, Tail(), (), self._changed_us or [0])
+
+    def start(self, tail: Tail, before: Sequence[ReadingRow] = (), last_us: int | None = None) -> None:
+        """What lies before the first change: the tail, the readings of the second before, the time of the last of all."""
+        changed_us = [_NEVER_US] if self.change.anew else self._changed_us
+        marked = [Marked(stored_reading(row), stored_mark(row)) for row in before]
+        self._rejudging = Rejudging(self.change.thresholds, tail, marked, changed_us)
+        self._last_us = last_us
+
+    def take(self, page: Sequence[ReadingRow], *, end: bool) -> None:
+        """The next stored readings from behind `place`; with `end` there are no more."""
+        for row in page:
+            if self._new.pop(row.reading_no, None):  # a sync that came again: nothing of it changes
+                self.told[row.reading_no] = stored_mark(row)
+        if page:
+            self.place = Place(page[-1].at_us, page[-1].reading_no)
+            self._last_us = page[-1].at_us
+        stored = [Known(stored_reading(row), stored_mark(row)) for row in page]
+        changed = self._rejudging.take(merge(stored, self._arrived(end=end), key=lambda known: reading_order(known.reading)))
+        if end and not self._rejudging.settled:
+            changed += self._rejudging.finish()
+        self._has_ended = end
+        self.is_done = end or self._rejudging.settled
+        for reading, mark in changed:
+            if reading.seq in self._new:
+                self.told[reading.seq] = mark
+            else:
+                self.marks.append(MarkRow(*self.key, reading.at_us, reading.seq, mark.status, int(mark.shown), mark.reason))
+
+    def inserts(self) -> Iterator[ReadingRow]:
+        """The rows of the arrivals that weren't there."""
+        for number, (reading, received_at_us) in self._new.items():
+            mark = self.told[number]
+            yield ReadingRow(
+                *self.key,
+                reading.at_us,
+                number,
+                reading.value,
+                reading.source,
+                reading.note,
+                reading.unit_id,
+                received_at_us,
+                mark.status,
+                int(mark.shown),
+                mark.reason,
+            )
+
+    def row(self) -> SeriesRow | None:
+        """What the series comes to; None if no reading is left in it."""
+        times = [arrival.reading.at_us for arrival in self._new.values()]
+        if self._has_ended and not self.is_onward:
+            times += [self._last_us] if self._last_us is not None else []
+        elif self.stored is not None:
+            times.append(self.stored.last_at_us)
+        if not times:
+            return None
+        if self._rejudging.settled and self.stored is not None:
+            return self.stored._replace(last_at_us=max(times))
+        return series_row(self.key, max(times), self._rejudging.tail)
+
+    def _arrived(self, *, end: bool) -> list[Known]:
+        """The arrivals that stand before the end of the page; the others wait for the next."""
+        ready = 0
+        while ready < len(self._waiting) and (end or reading_order(self._waiting[ready])[:2] <= self.place):
+            ready += 1
+        arrived, self._waiting = self._waiting[:ready], self._waiting[ready:]
+        return [Known(reading, None) for reading in arrived if reading.seq in self._new]
+
+
+def stored_reading(row: ReadingRow) -> Reading:
+    """A stored reading as the rules see it."""
+    return Reading(row.reading_no, 0, row.meter_code, row.value, row.at_us, status=_status(row.value))
+
+
+def stored_mark(row: ReadingRow) -> Mark:
+    """Its mark."""
+    return Mark(row.mark, bool(row.shown), row.reason)  # type: ignore[arg-type] # as it was written
+
+
+def stored_tail(row: SeriesRow | None) -> Tail:
+    """What a series comes to, as the rules see it."""
+    latest = newest = None
+    if row is not None and row.latest_at_us is not None and row.latest_no is not None:
+        latest = Reading(row.latest_no, 0, row.meter_code, row.latest_value, row.latest_at_us)
+    if row is not None and row.newest_at_us is not None and row.newest_no is not None:
+        status = _status(row.newest_value)
+        newest = Reading(row.newest_no, 0, row.meter_code, row.newest_value, row.newest_at_us, status=status)
+    return Tail(latest, newest)
+
+
+def series_row(key: SeriesKey, last_at_us: int, tail: Tail) -> SeriesRow:
+    """What a series comes to, as it is stored."""
+    row = SeriesRow(*key, last_at_us)
+    if tail.latest is not None:
+        row = row._replace(latest_at_us=tail.latest.at_us, latest_no=tail.latest.seq, latest_value=tail.latest.value)
+    if tail.newest is not None:
+        row = row._replace(newest_at_us=tail.newest.at_us, newest_no=tail.newest.seq, newest_value=tail.newest.value)
+    return row
+
+
+def _status(value: object) -> ReadingStatus:
+    return "NOT_EQUIPPED" if value is None else "NORMAL"

@@ -1,0 +1,70 @@
+"""Readings into the series of assets: judged with what stands around them, and stored with their marks.
+
+Most readings are later than all that is stored of their series, and are judged by what the series came to. For the others the
+neighbourhood is read, of all series at once and page by page until judgement has settled, so memory stays flat.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from handlers.ports import Transaction
+from handlers.rules.readings import Tail
+from handlers.rules.series_change import SeriesChange, SeriesJudgement, stored_reading, stored_tail
+from schemas.readings import Mark, Reading
+from schemas.registry_records import ReadingRow, SeriesKey
+
+# Readings of each series on the first page of a neighbourhood, where judgement mostly settles, and on the pages after it.
+FIRST_PAGE = 32
+PAGE = 2000
+
+
+async def change_series(tx: Transaction, organization_id: str, changes: Mapping[SeriesKey, SeriesChange]) -> dict[int, Mark]:
+    """Store arrivals, but for those that are there already, and judge all that they change; the marks of arrivals by number."""
+    if not changes:
+        return {}
+    readings = tx.registry.readings
+    stored = await readings.series(organization_id, list(changes))
+    judged = [SeriesJudgement(key, change, stored.get(key)) for key, change in changes.items()]
+    for one in judged:
+        if one.is_onward:
+            one.start(stored_tail(one.stored))
+            one.take((), end=True)
+    await _judge_late(tx, organization_id, [one for one in judged if not one.is_onward])
+    await readings.insert(organization_id, [row for one in judged for row in one.inserts()])
+    await readings.set_marks(organization_id, [row for one in judged for row in one.marks])
+    rows = [(one, one.row()) for one in judged]
+    await readings.put_series(
+        organization_id,
+        [row for one, row in rows if row is not None and row != one.stored],
+        [one.key for one, row in rows if row is None and one.stored is not None],
+    )
+    return {number: mark for one in judged for number, mark in one.told.items()}
+
+
+async def _judge_late(tx: Transaction, organization_id: str, late: Sequence[SeriesJudgement]) -> None:
+    """Judge with what is stored around the changes."""
+    readings = tx.registry.readings
+    starts = [(one.key, one.from_us) for one in late if not one.change.anew]
+    accepted = telling = last = {}
+    before: dict[SeriesKey, list[ReadingRow]] = {}
+    if starts:
+        accepted = await readings.last_before(organization_id, starts, accepted=True)
+        telling = await readings.last_before(organization_id, starts, telling=True)
+        spans = [(one.key, one.context_us, one.from_us) for one in late if not one.change.anew]
+        before = await readings.between(organization_id, spans)
+    vacated = [(one.key, one.from_us) for one in late if one.change.removed_us]
+    if vacated:
+        last = await readings.last_before(organization_id, vacated)
+    for one in late:
+        tail = Tail(_reading(accepted.get(one.key)), _reading(telling.get(one.key)))
+        one.start(tail, before.get(one.key, ()), last[one.key].at_us if one.key in last else None)
+    going, size = list(late), FIRST_PAGE
+    while going:
+        pages = await readings.after(organization_id, [(one.key, one.place) for one in going], size)
+        for one in going:
+            page = pages.get(one.key, [])
+            one.take(page, end=len(page) < size)
+        going, size = [one for one in going if not one.is_done], PAGE
+
+
+def _reading(row: ReadingRow | None) -> Reading | None:
+    return None if row is None else stored_reading(row)

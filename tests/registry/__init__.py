@@ -1,0 +1,1 @@
+"""The registry from HTTP to the store and back, on both engines."""
