@@ -11,7 +11,7 @@ from handlers.queries.lists import Filter
 from handlers.statements import Assertion, Stated, assert_pairing, judge
 from receiver.api.bodies import read_json
 from receiver.api.operation import Call, Operation, json_response
-from schemas.errors import at
+from schemas.errors import InvalidInputError, at
 from schemas.events import UnitId, Uuid, clean_vin
 from schemas.wire import ZonedTime, microseconds
 
@@ -74,12 +74,16 @@ def _assertion(call: Call, asked: AssertPaired | AssertUnpaired) -> Assertion:
     organization_id = call.viewer.organization_id
     if organization_id is None:
         raise at("organizationId", "an assertion is about the unit of one organization: say which")
+    try:
+        at_us = microseconds(asked.at)
+    except InvalidInputError as error:
+        raise at("$.at", error.message) from error
     return Assertion(
         "paired" if isinstance(asked, AssertPaired) else "unpaired",
         organization_id,
         asked.unit_id,
         asked.asset_id.lower(),
-        microseconds(asked.at),
+        at_us,
         clean_vin(asked.asset_vin),
         asked.note,
     )
