@@ -1,5 +1,6 @@
 """What every command needs: its settings, a store that is current, and a way to run to its end."""
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Coroutine
@@ -133,4 +134,8 @@ def viewer_of(organization: str | None) -> Viewer:
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run a command's coroutine to its end. KeyboardInterrupt: Ctrl-C, once what was under way has been undone or committed."""
-    return uvloop.run(work)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(work)
+    finally:
+        work.close()  # it never began if Ctrl-C came first
