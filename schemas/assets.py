@@ -108,6 +108,7 @@ class Change(Struct, frozen=True, omit_defaults=True):
 class AssetView(Struct, frozen=True, kw_only=True, rename="camel"):
     """An asset in an answer."""
 
+    organization_id: str
     registry_asset_id: str
     lease_asset_id: int
     external_asset_id: str

@@ -27,6 +27,31 @@ def rejected_text(rejected_id: int) -> str:
     return f"rej_{rejected_id}"
 
 
+def reading_text(reading_no: int) -> str:
+    """`reading_…`: a reading."""
+    return f"reading_{reading_no}"
+
+
+def attempt_text(attempt_id: int) -> str:
+    """`mis_…`: what came for a meter that didn't exist."""
+    return f"mis_{attempt_id}"
+
+
+def change_text(change_no: int) -> str:
+    """`chg_…`: an entry of a history."""
+    return f"chg_{change_no}"
+
+
+def run_text(run_id: int) -> str:
+    """`run_…`: a run of a provider."""
+    return f"run_{run_id}"
+
+
+def refused_text(entry_id: int) -> str:
+    """`prq_…`: an entry of a provider's quarantine."""
+    return f"prq_{entry_id}"
+
+
 def find_number(text: str, prefix: str) -> int | None:
     """The number of an id that begins with `prefix`, such as `bat_`; None for any other text."""
     digits = text.removeprefix(prefix)

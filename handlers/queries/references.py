@@ -8,6 +8,7 @@ from handlers.queries.lists import NEWEST, Number, PageAsked, Text, cursor_key
 from schemas.assets import Change, Meter
 from schemas.decimals import decoder
 from schemas.history import ActorView, HistoryEntry
+from schemas.ids import change_text
 from schemas.pages import Page
 from schemas.references import AssetType, CustomField, ReferenceKind, Site
 from schemas.registry_records import HistoryRow, NamedThing
@@ -66,4 +67,4 @@ def custom_field_of(thing: NamedThing) -> CustomField:
 
 def _show(row: HistoryRow) -> HistoryEntry:
     actor = ActorView(row.actor_kind, row.actor)  # type: ignore[arg-type] # as it was written
-    return HistoryEntry(f"chg_{row.change_no}", time_text(row.at_us), actor, _decode_changes(row.changes))
+    return HistoryEntry(change_text(row.change_no), time_text(row.at_us), actor, _decode_changes(row.changes))

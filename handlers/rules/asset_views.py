@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 
 from schemas.assets import Asset, AssetMeterView, AssetView, EffectiveAssignment, Meter, Telematics
-from schemas.readings import Mark, Reading, ReadingView
+from schemas.ids import reading_text
+from schemas.readings import ReadingView
+from schemas.registry_records import ReadingRow
 from schemas.wire import optional_time_text, time_text
 
 
-def asset_view(asset: Asset, datahub_asset_ids: Sequence[str] = ()) -> AssetView:
+def asset_view(organization_id: str, asset: Asset, datahub_asset_ids: Sequence[str] = ()) -> AssetView:
     """An asset on the wire, with the Datahub UUIDs that are linked to it."""
     return AssetView(
+        organization_id=organization_id,
         registry_asset_id=asset.asset_id,
         lease_asset_id=asset.lease_asset_id,
         external_asset_id=asset.external_asset_id,
@@ -35,19 +38,19 @@ def asset_view(asset: Asset, datahub_asset_ids: Sequence[str] = ()) -> AssetView
     )
 
 
-def reading_view(reading: Reading, mark: Mark, received_at_us: int) -> ReadingView:
-    """A reading on the wire."""
+def reading_view(row: ReadingRow, unit: str) -> ReadingView:
+    """A reading on the wire, in its meter's unit."""
     return ReadingView(
-        reading_id=f"reading_{reading.seq}_{reading.position}",
-        meter_code=reading.meter_code,
-        value=reading.value,
-        unit=reading.unit,
-        recorded_at=time_text(reading.at_us),
-        source=reading.source,
-        status=mark.status,
-        note=reading.note,
-        unit_id=reading.unit_id,
-        received_at=time_text(received_at_us),
+        reading_id=reading_text(row.reading_no),
+        meter_code=row.meter_code,
+        value=row.value,
+        unit=None if row.value is None else unit,
+        recorded_at=time_text(row.at_us),
+        source=row.source,  # type: ignore[arg-type] # as it was written
+        status=row.mark,  # type: ignore[arg-type] # as it was written
+        note=row.note,
+        unit_id=row.unit_id,
+        received_at=time_text(row.received_at_us),
     )
 
 

@@ -161,6 +161,11 @@ def stored_tail(row: SeriesRow | None) -> Tail:
     return Tail(latest, newest)
 
 
+def newest_reading(row: SeriesRow | None) -> Reading | None:
+    """The newest reading that says whether there is a meter at all."""
+    return stored_tail(row).newest
+
+
 def series_row(key: SeriesKey, last_at_us: int, tail: Tail) -> SeriesRow:
     """What a series comes to, as it is stored."""
     row = SeriesRow(*key, last_at_us)

@@ -25,6 +25,7 @@ TEXT_CHARACTERS_MAX = 1000
 _PARAMETERS_MAX = 100
 _UUID = re.compile(UUID_PATTERN)
 _INTEGER = re.compile(r"[0-9]{1,9}\Z")
+_INTEGER_MAX = 999_999_999
 _SWITCH = {"true": True, "false": False}
 
 
@@ -106,7 +107,7 @@ def _parameter(field: str, kind: inspect.Type) -> Parameter:
         description = str((kind.extra_json_schema or {}).get("description", ""))
         kind = kind.type
     if isinstance(kind, inspect.UnionType):
-        (kind,) = (option for option in kind.types if not isinstance(option, inspect.NoneType))
+        kind = _only(kind)
     if field.endswith("_us"):
         return Parameter(name, field, _time, {"type": "string", "format": "date-time"}, description)
     if isinstance(kind, inspect.BoolType):
@@ -114,6 +115,10 @@ def _parameter(field: str, kind: inspect.Type) -> Parameter:
     if isinstance(kind, inspect.LiteralType):
         choices = tuple(str(value) for value in kind.values)
         return Parameter(name, field, _choice(choices), {"type": "string", "enum": list(choices)}, description)
+    if isinstance(kind, inspect.IntType):
+        lowest, highest = kind.ge or 0, kind.le if kind.le is not None else _INTEGER_MAX
+        schema = {"type": "integer", "minimum": lowest, "maximum": highest}
+        return Parameter(name, field, _whole(lowest, highest), schema, description)
     if isinstance(kind, inspect.FloatType):
         least, most = kind.ge or 0.0, kind.le if kind.le is not None else math.inf
         return Parameter(name, field, _number(least, most), {"type": "number", "minimum": least, "maximum": most}, description)
@@ -121,6 +126,15 @@ def _parameter(field: str, kind: inspect.Type) -> Parameter:
         longest = kind.max_length or TEXT_CHARACTERS_MAX
         return Parameter(name, field, _text(longest), {"type": "string", "maxLength": longest}, description)
     raise TypeError(f"a parameter can't be a {type(kind).__name__}")
+
+
+def _only(union: inspect.UnionType) -> inspect.Type:
+    """The type of a parameter that can be left out; choices that stand in several types are one."""
+    options = [option for option in union.types if not isinstance(option, inspect.NoneType)]
+    if len(options) > 1 and all(isinstance(option, inspect.LiteralType) for option in options):
+        return inspect.LiteralType(tuple(value for option in options for value in getattr(option, "values", ())))
+    (kind,) = options
+    return kind
 
 
 def _time(name: str, text: str) -> int:
@@ -151,6 +165,16 @@ def _number(least: float, most: float) -> Read:
             number = math.nan
         if not least <= number <= most:
             raise at(name, f"expected a number from {least:g} to {most:g}, got {text[:TEXT_CHARACTERS_MAX]!r}")
+        return number
+
+    return read
+
+
+def _whole(lowest: int, highest: int) -> Read:
+    def read(name: str, text: str) -> int:
+        number = _integer(name, text)
+        if not lowest <= number <= highest:
+            raise at(name, f"expected {lowest} to {highest}, got {number}")
         return number
 
     return read

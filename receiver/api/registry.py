@@ -1,7 +1,7 @@
 """The operations of the registry: assets, their meters and readings, and what is set up before them."""
 
-from receiver.api import asset_sync, references
+from receiver.api import asset_sync, assets, references
 from receiver.api.operation import Operation
 
 # The fixed paths first: what follows `/assets/` can be any reference to an asset.
-OPERATIONS: tuple[Operation, ...] = (*asset_sync.OPERATIONS, *references.OPERATIONS)
+OPERATIONS: tuple[Operation, ...] = (*asset_sync.OPERATIONS, *assets.OPERATIONS, *references.OPERATIONS)

@@ -12,7 +12,7 @@ from schemas.asset_sync import AssetEntry
 from schemas.asset_sync_decoding import decode_sync
 from schemas.assets import Assignment, decode_assignment
 from schemas.decimals import decimal_text, exact, same_json
-from schemas.readings import Mark, Reading
+from schemas.registry_records import ReadingRow
 from schemas.wire import to_json, to_json_text
 from tests.support.registry_model import RegistryModel
 
@@ -39,7 +39,7 @@ def _decoded(number: str) -> Decimal:
 
 
 def _answered(value: Decimal) -> Decimal:
-    view = reading_view(Reading(1, 0, "M", value, 0), Mark("NORMAL"), 0)
+    view = reading_view(ReadingRow("asset", "M", 0, 1, value, "SYNC", None, None, 0, "NORMAL", 1, None), "KM")
     answered: Decimal = json.loads(to_json(view), parse_float=Decimal, parse_int=Decimal)["value"]
     return answered
 
