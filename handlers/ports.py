@@ -441,6 +441,7 @@ class Transaction(Protocol):
     patches: PatchJobs
     leases: Leases
     overview: Overview
+    registry: Registry
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """A part of the transaction that can fail alone."""
@@ -457,8 +458,8 @@ class Store(Protocol):
         """Run `work` in one transaction and commit it before returning; StoreUnavailableError if the store can't take it."""
         ...
 
-    async def read(self, work: Work[Result]) -> Result:
-        """Run `work` on one consistent snapshot; writing fails."""
+    async def read(self, work: Work[Result], *, brief: bool = False) -> Result:
+        """Run `work` on one consistent snapshot; writing fails. `brief`: it is a few look-ups by key, to be done at once."""
         ...
 
     async def backup(self, target: Path, work: Work[Result]) -> tuple[Result, Result | None]:
@@ -467,4 +468,3 @@ class Store(Protocol):
         What `work` gives on that snapshot and, where the copy is a database itself, on the copy. DrawbarError: it failed.
         """
         ...
-    registry: Registry

@@ -43,6 +43,10 @@ class Assets(Protocol):
 
     async def of_ids(self, organization_id: str, asset_ids: Sequence[str]) -> list[Asset]: ...
 
+    async def of_lease_ids(self, organization_id: str, lease_asset_ids: Sequence[int]) -> list[Asset]:
+        """Assets by their integer ids."""
+        ...
+
     async def with_vins(self, organization_id: str, vins: Sequence[str]) -> list[VinRow]:
         """The assets with one of these VINs, oldest first."""
         ...

@@ -15,6 +15,7 @@ from receiver.feeds import Feeds
 from receiver.health import Health
 from receiver.metrics import Metrics
 from receiver.middleware import RequestContext
+from receiver.patch_worker import PatchWorker
 from receiver.services import Services
 from receiver.settings import Settings
 from receiver.stopping import stop_event
@@ -35,6 +36,7 @@ def create_app(settings: Settings) -> Starlette:
     services = Services(store, settings, now_us, stop_event())
     metrics = Metrics()
     writer = Writer(store, settings.limits, metrics, now_us, services.changed.notify)
+    patches = PatchWorker(store, now_us, services.patched, lambda _: services.changed.notify())
     duties = Duties(store, settings, metrics, now_us, services.changed.notify)
     health = Health(settings, store, writer, duties, metrics, engine.pending_migrations)
     feeds = Feeds(store, settings, writer, metrics, now_us, services.stop)
@@ -47,6 +49,7 @@ def create_app(settings: Settings) -> Starlette:
         if settings.operator_secret:
             await ensure_operator(store, settings.operator_secret.reveal(), now_us())
         writer.start()
+        patches.start()
         feeds.start()
         routine = asyncio.create_task(duties.run(), name="duties")
         try:
@@ -54,6 +57,7 @@ def create_app(settings: Settings) -> Starlette:
         finally:
             await feeds.stop(settings.limits.graceful_timeout_s)
             await writer.stop()
+            await patches.stop()
             routine.cancel()
             await asyncio.gather(routine, return_exceptions=True)
             await engine.close()

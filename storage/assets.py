@@ -132,6 +132,13 @@ class AssetTables:
         rows = await self._connection.fetch(SQL["assets_of"], organization_id=organization_id, asset_ids=asset_ids)
         return [_asset(row) for row in rows]
 
+    async def of_lease_ids(self, organization_id: str, lease_asset_ids: Sequence[int]) -> list[Asset]:
+        """Assets by their integer ids."""
+        rows = await self._connection.fetch(
+            SQL["assets_of_lease"], organization_id=organization_id, lease_asset_ids=list(lease_asset_ids)
+        )
+        return [_asset(row) for row in rows]
+
     async def with_vins(self, organization_id: str, vins: Sequence[str]) -> list[VinRow]:
         """The assets with one of these VINs, oldest first."""
         rows = await self._connection.fetch(SQL["assets_with_vins"], organization_id=organization_id, vins=vins)

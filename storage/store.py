@@ -22,8 +22,8 @@ from handlers.ports import (
     Transaction,
     Work,
 )
-from storage.cases import CaseTables
 from handlers.registry_ports import Registry
+from storage.cases import CaseTables
 from storage.changes import ChangeTable
 from storage.clients import ClientTables
 from storage.engine import Connection, Engine
@@ -36,9 +36,9 @@ from storage.overview import OverviewTables
 from storage.pairings import PairingTables
 from storage.patches import PatchTables
 from storage.quarantine import QuarantineTable
+from storage.registry import RegistryTables
 from storage.rejected import RejectedTable
 
-from storage.registry import RegistryTables
 
 class Tables:
     """Implements `handlers.ports.Transaction` over one connection."""
@@ -58,10 +58,10 @@ class Tables:
         self.patches: PatchJobs = PatchTables(connection)
         self.leases: Leases = LeaseTables(connection)
         self.overview: Overview = OverviewTables(connection)
+        self.registry: Registry = RegistryTables(connection)
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """A part of the transaction that can fail alone."""
-        self.registry: Registry = RegistryTables(connection)
         return self._connection.savepoint()
 
 
@@ -75,9 +75,9 @@ class DatabaseStore:
         """Run `work` in one transaction and commit it before returning."""
         return await self.engine.write(_on_tables(work))
 
-    async def read(self, work: Work[Result]) -> Result:
-        """Run `work` on one consistent snapshot."""
-        return await self.engine.read(_on_tables(work))
+    async def read(self, work: Work[Result], *, brief: bool = False) -> Result:
+        """Run `work` on one consistent snapshot; `brief` for a few look-ups by key."""
+        return await self.engine.read(_on_tables(work), brief=brief)
 
     async def backup(self, target: Path, work: Work[Result]) -> tuple[Result, Result | None]:
         """Copy one snapshot to a file; what `work` gives on it and on the copy."""

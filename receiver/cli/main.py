@@ -13,6 +13,7 @@ from receiver.cli import (
     init,
     maintenance,
     pairings,
+    patch,
     quarantine,
     rejected,
     replay,
@@ -40,6 +41,7 @@ app.command()(validate.validate)
 app.command()(status.status)
 app.command()(pairings.pairings)
 app.command()(pairings.export)
+app.command()(patch.patch)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(clients.app, name="clients")

@@ -30,6 +30,13 @@ SELECT organization_id, asset_id, lease_asset_id, external_asset_id, code, code_
 FROM assets
 WHERE organization_id = :organization_id AND asset_id in_list(:asset_ids)
 
+-- name: assets_of_lease
+-- Assets by their integer ids.
+SELECT organization_id, asset_id, lease_asset_id, external_asset_id, code, code_given, name, asset_type_name, site_code, serial,
+       status, origin, retired_at_us, time_zone, details, created_at_us, updated_at_us
+FROM assets
+WHERE organization_id = :organization_id AND lease_asset_id in_ints(:lease_asset_ids)
+
 -- name: find_assets
 -- The assets that a reference can mean, in every organization in view.
 SELECT organization_id, asset_id, lease_asset_id, external_asset_id, code, code_given, name, asset_type_name, site_code, serial,

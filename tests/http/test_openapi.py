@@ -13,6 +13,7 @@ from receiver.api.routes import all_routes
 from tests.support.api import Api
 from tests.support.facts import ORGANIZATION, UNIT, A, B
 from tests.support.json_schema import faults, references
+from tests.support.patching import accepted, entries, finished
 from tests.support.store import failure, pairing, unpairing
 
 
@@ -53,7 +54,9 @@ async def test_answers_are_what_is_described(api: Api) -> None:
     entry = (await api.items("/api/v1/quarantine"))[0]["quarantineId"]
     paired = (await api.items("/api/v1/pairings"))[0]["pairingId"]
     case = (await api.items("/api/v1/cases"))[0]["caseId"]
+    job = (await finished(api, await accepted(api, entries([1]))))["id"]
     values = {
+        "id": job,
         "caseId": case,
         "unitId": UNIT,
         "ref": A,
