@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from handlers.ports import Transaction, Unit
 from handlers.queries.changes import show_change
 from handlers.refold import load_recorded, plan_from_start, tell, write_plans
-from handlers.rules.plan import UnitPlan
+from handlers.rules.plan import ChangeDraft, UnitPlan
 from handlers.rules.recording import IDS_PER_COMMIT
 from handlers.rules.statements import Recorded, adds, asserted_key
 from schemas.answers import Change
@@ -44,7 +44,7 @@ class Asserted(Struct, frozen=True):
     """How many of several assertions said anything new, and what they change together."""
 
     added: int
-    changes: tuple[tuple[str, str, str], ...]
+    changes: tuple[ChangeDraft, ...]
 
 
 async def assert_pairing(tx: Transaction, assertion: Assertion, actor: str, now_us: int) -> Stated:
@@ -61,14 +61,15 @@ async def assert_pairings(tx: Transaction, assertions: Sequence[Assertion], acto
     commit_id = await tx.journal.begin()
     kept, plans = await _plan(tx, statements, commit_id, now_us)
     rows = await _write(tx, commit_id, kept, plans, now_us)
-    return Asserted(len(kept), tuple((row.type, row.unit_id, row.data) for row in rows))
+    changes = [ChangeDraft(row.organization_id, row.unit_id, row.type, row.data) for row in rows]  # type: ignore[arg-type] # as told
+    return Asserted(len(kept), tuple(changes))
 
 
 async def try_assertions(tx: Transaction, assertions: Sequence[Assertion], actor: str, now_us: int) -> Asserted:
     """What asserting many at once would change; nothing is written, so a snapshot will do."""
     statements = [assertion_statement(assertion, actor, now_us) for assertion in assertions]
     kept, plans = await _plan(tx, statements, _LAST_COMMIT, now_us)
-    return Asserted(len(kept), tuple((draft.type, draft.unit_id, draft.data) for plan in plans for draft in plan.changes))
+    return Asserted(len(kept), tuple(draft for plan in plans for draft in plan.changes))
 
 
 async def judge(

@@ -25,8 +25,8 @@ HEADER = (
     "flags",
     "events",
 )
-# Source: OWASP, "CSV Injection".
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# What a spreadsheet takes for the beginning of a formula. Source: OWASP, "CSV Injection".
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 Cell = str | float | None
 
 
@@ -38,7 +38,7 @@ def csv_rows(pairings: Iterable[Pairing]) -> bytes:
 def csv_row(cells: Sequence[Cell]) -> bytes:
     """One row. A text that a spreadsheet would take for a formula begins with an apostrophe; a number stays one."""
     line = io.StringIO()
-    csv.writer(line).writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell for cell in cells])
+    csv.writer(line).writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in cells])
     return line.getvalue().encode()
 
 

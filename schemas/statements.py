@@ -6,6 +6,11 @@ from msgspec import Struct
 
 from schemas.pairing import FailureKind
 
+# As in events (schemas.events.UnitId).
+UNIT_ID_CHARACTERS_MAX = 256
+VIN_CHARACTERS_MAX = 256
+NOTE_CHARACTERS_MAX = 4000
+
 # The first two are assertions, the next two judge an event or an assertion, the rest is said of a case.
 StatementKind = Literal["paired", "unpaired", "void", "restore", "dismiss", "reopen", "note"]
 

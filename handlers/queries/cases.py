@@ -20,7 +20,8 @@ class CaseFilter(Filter, frozen=True, kw_only=True):
     """Parameters of the list of cases."""
 
     state: Annotated[
-        CaseState | None, Meta(description="Cases in this state; `open` are those that aren't past their deadline.")
+        CaseState | Literal["unresolved"] | None,
+        Meta(description="Cases in this state: `open` until their deadline, `escalated` past it; `unresolved` is either."),
     ] = None
     reason: Annotated[
         Literal["InvalidData", "NotFound", "MultipleMatchFound", "Unknown", "VinMismatch"] | None,
@@ -40,7 +41,7 @@ async def list_cases(tx: Transaction, viewer: Viewer, asked: CaseFilter, page: P
         reason=asked.reason,
         only_resolved=asked.state == "resolved",
         only_dismissed=asked.state == "dismissed",
-        only_open=asked.state in {"open", "escalated"},
+        only_open=asked.state in {"open", "escalated", "unresolved"},
         due_from_us=now_us if asked.state == "open" else None,
         due_before_us=now_us if asked.state == "escalated" else None,
     )

@@ -13,10 +13,11 @@ from receiver.api.bodies import read_json
 from receiver.api.operation import Call, Operation, json_response
 from schemas.errors import InvalidInputError, at
 from schemas.events import UnitId, Uuid, clean_vin
+from schemas.statements import NOTE_CHARACTERS_MAX, VIN_CHARACTERS_MAX
 from schemas.wire import ZonedTime, microseconds
 
-NoteText = Annotated[str, Meta(max_length=4000)]
-Vin = Annotated[str, Meta(max_length=256)]
+NoteText = Annotated[str, Meta(max_length=NOTE_CHARACTERS_MAX)]
+Vin = Annotated[str, Meta(max_length=VIN_CHARACTERS_MAX)]
 EventKey = Annotated[str, Meta(max_length=64)]
 
 

@@ -16,6 +16,7 @@ from receiver.api.operation import Call, Operation, json_response
 from schemas.answers import Case
 from schemas.pages import Page
 from schemas.records import CaseRow
+from schemas.statements import NOTE_CHARACTERS_MAX
 
 Decide = Callable[[Transaction, Remarked, int], Awaitable[CaseRow]]
 
@@ -23,13 +24,13 @@ Decide = Callable[[Transaction, Remarked, int], Awaitable[CaseRow]]
 class DecisionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Why; it becomes a note on the case. The body can be left out."""
 
-    text: Annotated[str, Meta(max_length=4000)] = ""
+    text: Annotated[str, Meta(max_length=NOTE_CHARACTERS_MAX)] = ""
 
 
 class NoteRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A note."""
 
-    text: Annotated[str, Meta(min_length=1, max_length=4000)]
+    text: Annotated[str, Meta(min_length=1, max_length=NOTE_CHARACTERS_MAX)]
 
 
 _decode_decision = msgspec.json.Decoder(DecisionRequest).decode

@@ -29,7 +29,8 @@ DONE, PROBLEMS, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 EVERYTHING = Viewer(None, operator=True)
 
 
-def _time(text: str) -> int:
+def time_of(text: str) -> int:
+    """A time as an option takes it, in microseconds. BadParameter: it is none."""
     try:
         return parse_time(text, "it")
     except InvalidInputError:
@@ -40,14 +41,14 @@ ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings fi
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 LimitOption = Annotated[int, typer.Option(min=1, max=1_000_000, help="Most rows to list.")]
 CursorOption = Annotated[str | None, typer.Option(help="Go on behind a list that ended with this cursor.")]
-FromOption = Annotated[int | None, typer.Option("--from", parser=_time, metavar="TIME", help="Received at or after this time.")]
-ToOption = Annotated[int | None, typer.Option("--to", parser=_time, metavar="TIME", help="Received before this time.")]
-AtOption = Annotated[int | None, typer.Option("--at", parser=_time, metavar="TIME", help="What was in force at this time.")]
+FromOption = Annotated[int | None, typer.Option("--from", parser=time_of, metavar="TIME", help="Received at or after this time.")]
+ToOption = Annotated[int | None, typer.Option("--to", parser=time_of, metavar="TIME", help="Received before this time.")]
+AtOption = Annotated[int | None, typer.Option("--at", parser=time_of, metavar="TIME", help="What was in force at this time.")]
 SinceOption = Annotated[
-    int | None, typer.Option("--updated-since", parser=_time, metavar="TIME", help="Written at or after this time.")
+    int | None, typer.Option("--updated-since", parser=time_of, metavar="TIME", help="Written at or after this time.")
 ]
 KnownAtOption = Annotated[
-    int | None, typer.Option("--known-at", parser=_time, metavar="TIME", help="What would have been answered at this time.")
+    int | None, typer.Option("--known-at", parser=time_of, metavar="TIME", help="What would have been answered at this time.")
 ]
 OrganizationOption = Annotated[str | None, typer.Option(metavar="UUID", help="Of this organization alone.")]
 

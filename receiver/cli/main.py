@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from receiver.cli import (
+    cases,
     clients,
     demo,
     feed,
+    importing,
     init,
     maintenance,
     pairings,
@@ -18,6 +20,7 @@ from receiver.cli import (
     rejected,
     replay,
     serve,
+    statements,
     status,
     validate,
 )
@@ -41,7 +44,12 @@ app.command()(validate.validate)
 app.command()(status.status)
 app.command()(pairings.pairings)
 app.command()(pairings.export)
+app.command("assert")(statements.assert_)
+app.command()(statements.void)
+app.command()(statements.restore)
 app.command()(patch.patch)
+app.add_typer(cases.app, name="cases")
+app.add_typer(importing.app, name="import")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(clients.app, name="clients")

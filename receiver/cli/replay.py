@@ -2,20 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import typer
 
 from handlers.ingest import ingest, ingest_each
 from handlers.ports import Store, Transaction
 from handlers.preview import Preview, counted, preview, without_body
 from handlers.rules.intake import Arrival, Intake, take_in
-from handlers.rules.plan import ChangeDraft
 from handlers.rules.recording import Answer
 from receiver.batch_files import BatchFile, BatchReader, Fault, find_files
+from receiver.cli.changes import print_changes, shown
 from receiver.cli.common import INTERRUPTED, PROBLEMS, ConfigOption, JsonOption, opened_store, run, settings_of
-from receiver.cli.output import say, warn
+from receiver.cli.output import warn
 from receiver.cli.preview_store import preview_store
 from receiver.cli.send import Sender, Target, is_http
 from receiver.cli.summary import Report, batches_in, progress, summary
@@ -29,7 +28,7 @@ DELIVERIES_AT_A_TIME = 1000
 BYTES_AT_A_TIME = 16 * 1024 * 1024
 
 PathsArgument = Annotated[
-    list[str], typer.Argument(metavar="PATH…", help="Files (.json, .ndjson, .gz), folders, or - for standard input.")
+    list[str], typer.Argument(metavar="PATH", help="Files (.json, .ndjson, .gz), folders, or - for standard input.")
 ]
 
 
@@ -64,9 +63,9 @@ def replay(
             run(work.send(target))
         elif dry_run:
             changes = run(work.preview()).changes
-            title, more = "What would happen", {"changes": [_shown(change) for change in changes]}
+            title, more = "What would happen", {"changes": [shown(change) for change in changes]}
             if not as_json:
-                _print(changes)
+                print_changes(changes)
         else:
             run(work.apply())
     except KeyboardInterrupt:
@@ -181,23 +180,3 @@ def _check_subscription(settings: Settings, name: str) -> None:
     if settings.subscriptions and name not in settings.subscriptions:
         known = ", ".join(settings.subscriptions)
         raise typer.BadParameter(f"no subscription {name!r} is configured, but {known}", param_hint="--subscription")
-
-
-def _shown(change: ChangeDraft) -> dict[str, Any]:
-    return {
-        "type": change.type,
-        "organizationId": change.organization_id,
-        "unitId": change.unit_id,
-        "data": msgspec.Raw(change.data.encode()),
-    }
-
-
-def _print(changes: tuple[ChangeDraft, ...]) -> None:
-    for change in changes:
-        data = msgspec.json.decode(change.data)
-        if change.type.startswith("pairing."):
-            since = data["pairedAt"] or f"after {data['pairedAfter'] or '?'}"
-            what = f"on {data['vin'] or data['assetId']} {since} to {data['unpairedAt'] or 'now'}"
-        else:
-            what = f"{data['reason']} {data['sensorVin'] or ''}, {data['attempts']} attempts"
-        say(f"{change.type} {change.unit_id}: {what}")
