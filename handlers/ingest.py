@@ -44,6 +44,9 @@ async def ingest_each(tx: Transaction, intakes: Sequence[Intake], now_us: int) -
 
     Only a fault of the store itself passes: there is nowhere to keep anything then.
     """
+    # All locks first: the first delivery takes its place in the journal, and whoever waits for that place may hold other units.
+    if units := sorted(_copies_of(intake.batch for intake in intakes if intake.batch)):
+        await tx.histories.hold(units)
     answers: list[Answer] = []
     for intake in intakes:
         try:

@@ -166,6 +166,25 @@ async def test_the_very_same_batch_without_a_fact_is_accepted_once(receivers: li
     assert await rows(receivers[0], "SELECT count(*) FROM quarantine") == [(20,)]
 
 
+async def test_groups_that_failed_as_a_whole_get_on(
+    receivers: list[DatabaseStore], sqlite_copy: DatabaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Delivery by delivery in one transaction, several receivers at once, about the same units: nobody waits in a circle."""
+    monkeypatch.setattr("storage.engines.postgres.ATTEMPTS", 1)
+    first = body_of([pairing(0, unit_id=unit_id) for unit_id in UNIT_IDS], event_batch_id=OTHER)
+    await deliver(receivers[0], [first])
+    bodies = some_batches(3, 40)
+    shuffled = [Random(seed).sample(bodies, len(bodies)) for seed in range(3)]  # noqa: S311 - a fixed order
+    async with asyncio.timeout(TIMEOUT_S):
+        await asyncio.gather(
+            *(deliver(receivers[number % 2], order, group=5, each=True) for number, order in enumerate(shuffled))
+        )
+    facts = {copy.event_key for found in copies_in([first, *bodies]).values() for copy in found}
+    assert await rows(receivers[0], "SELECT count(*) FROM events WHERE outcome = 'applied'") == [(len(facts),)]
+    await deliver(sqlite_copy, [first, *bodies])
+    assert await digest(receivers[0]) == await digest(sqlite_copy)
+
+
 async def test_deliveries_can_come_during_a_rebuild(receivers: list[DatabaseStore], sqlite_copy: DatabaseStore) -> None:
     """Both end, nothing was wrong, and nothing is wrong afterwards."""
     bodies = some_batches(7, 60)
