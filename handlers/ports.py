@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
+from handlers.provider_ports import Providers
 from handlers.registry_ports import Registry
 from schemas.facts import Copy, Flag
 from schemas.pairing import Episode, Interval, UnitState
@@ -440,6 +441,7 @@ class Transaction(Protocol):
     clients: Clients
     patches: PatchJobs
     leases: Leases
+    providers: Providers
     overview: Overview
     registry: Registry
 

@@ -16,6 +16,9 @@ from receiver.health import Health
 from receiver.metrics import Metrics
 from receiver.middleware import RequestContext
 from receiver.patch_worker import PatchWorker
+from receiver.providers import Providers
+from receiver.pull.catalog import Catalog
+from receiver.pull.runner import Runner, rules_of
 from receiver.services import Services
 from receiver.settings import Settings
 from receiver.stopping import stop_event
@@ -33,13 +36,17 @@ def create_app(settings: Settings) -> Starlette:
     """
     engine = open_database(settings)
     store = open_store(engine)
-    services = Services(store, settings, now_us, stop_event())
+    catalog = Catalog(settings.providers_folder, settings.providers_environment)
+    catalog.refresh()
+    services = Services(store, settings, now_us, stop_event(), catalog=catalog)
     metrics = Metrics()
     writer = Writer(store, settings.limits, metrics, now_us, services.changed.notify)
     patches = PatchWorker(store, now_us, services.patched, lambda _: services.changed.notify())
     duties = Duties(store, settings, metrics, now_us, services.changed.notify)
     health = Health(settings, store, writer, duties, metrics, engine.pending_migrations)
     feeds = Feeds(store, settings, writer, metrics, now_us, services.stop)
+    runner = Runner(store, rules_of(settings), metrics, now_us, on_commit=services.changed.notify)
+    providers = Providers(store, catalog, runner, now_us, services.pull_wanted, services.stop)
     webhook = Webhook(settings, writer, metrics, now_us)
 
     @contextlib.asynccontextmanager
@@ -51,10 +58,12 @@ def create_app(settings: Settings) -> Starlette:
         writer.start()
         patches.start()
         feeds.start()
+        providers.start()
         routine = asyncio.create_task(duties.run(), name="duties")
         try:
             yield
         finally:
+            await providers.stop()
             await feeds.stop(settings.limits.graceful_timeout_s)
             await writer.stop()
             await patches.stop()

@@ -63,6 +63,22 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.provider_runs = Counter(
+            "drawbar_provider_runs", "Runs of providers by how they ended.", ["provider", "status"], registry=self.registry
+        )
+        self.provider_records = Counter(
+            "drawbar_provider_records",
+            "Records of providers by what became of them.",
+            ["provider", "stream", "outcome"],
+            registry=self.registry,
+        )
+        self.provider_last_success = Gauge(
+            "drawbar_provider_last_success_time_seconds",
+            "When this process last made a run of a provider that succeeded, in Unix seconds.",
+            ["provider"],
+            registry=self.registry,
+        )
+
     def count(self, name: str, answer: Answer) -> None:
         """Count what became of the events of a delivery by a subscription or a feed."""
         counts = {

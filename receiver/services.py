@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from handlers.ports import Store
 from receiver.change_signal import ChangeSignal
+from receiver.pull.catalog import Catalog
 from receiver.settings import Settings
 
 
@@ -13,7 +14,7 @@ from receiver.settings import Settings
 class Services:
     """`clock` is in microseconds since 1970 UTC, `stop` is set when the service begins to end, `changed` tells of each commit.
 
-    `patched` is set when a bulk patch was taken.
+    `patched` is set when a bulk patch was taken, `pull_wanted` when a provider's run was asked for.
     """
 
     store: Store
@@ -22,3 +23,5 @@ class Services:
     stop: asyncio.Event
     changed: ChangeSignal = field(default_factory=ChangeSignal)
     patched: asyncio.Event = field(default_factory=asyncio.Event)
+    catalog: Catalog = field(default_factory=Catalog)
+    pull_wanted: asyncio.Event = field(default_factory=asyncio.Event)

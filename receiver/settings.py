@@ -311,6 +311,17 @@ class Settings(Struct, frozen=True):
     ] = {}
     subscriptions: dict[str, Subscription] = {}
     feeds: dict[str, Feed] = {}
+    providers_folder: Annotated[
+        Text | None,
+        Meta(
+            description="Folder with the definitions of providers, one TOML file each, relative to the working folder.",
+            examples=["providers"],
+        ),
+    ] = None
+    providers_environment: Annotated[
+        Literal["production", "staging"],
+        Meta(description="Which of the environments of its definition a provider is pulled from."),
+    ] = "production"
     limits: Limits = Limits()
     retention: Retention = Retention()
     display_names: DisplayNames = DisplayNames()

@@ -22,6 +22,7 @@ from handlers.ports import (
     Transaction,
     Work,
 )
+from handlers.provider_ports import Providers
 from handlers.registry_ports import Registry
 from storage.cases import CaseTables
 from storage.changes import ChangeTable
@@ -35,6 +36,7 @@ from storage.operator_statements import OperatorStatementTable
 from storage.overview import OverviewTables
 from storage.pairings import PairingTables
 from storage.patches import PatchTables
+from storage.providers import ProviderTables
 from storage.quarantine import QuarantineTable
 from storage.registry import RegistryTables
 from storage.rejected import RejectedTable
@@ -57,6 +59,7 @@ class Tables:
         self.clients: Clients = ClientTables(connection)
         self.patches: PatchJobs = PatchTables(connection)
         self.leases: Leases = LeaseTables(connection)
+        self.providers: Providers = ProviderTables(connection)
         self.overview: Overview = OverviewTables(connection)
         self.registry: Registry = RegistryTables(connection)
 

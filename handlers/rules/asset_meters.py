@@ -41,13 +41,14 @@ class SyncContext(Struct, frozen=True):
     """The sync that an entry came in.
 
     `seq` and `at_us` are the journal sequence and the time of its first receipt, which a retry shares; `now_us` is the time of
-    this receipt.
+    this receipt. Without `counting` nothing is seen or missed by it: it is no sync of a meter's readings.
     """
 
     seq: int
     at_us: int
     now_us: int
     missing_unit: MissingUnit = "reject"
+    counting: bool = True
 
 
 def slots(entry: AssetEntry) -> int:

@@ -84,7 +84,7 @@ def plan_entry(entry: AssetEntry, place: Place, index: AssetIndex, context: Sync
     work = MeterWork(index, asset, context, warnings)
     work.take(entry, place.position)
     plan = _plan(place.number, entry.external_asset_id, _outcome(entry, found), found.asset, work)
-    if not _is_backfill(entry):
+    if context.counting and not _is_backfill(entry):
         plan = replace(plan, counts=_counts(work))
     index.apply(plan)
     return plan

@@ -16,6 +16,7 @@ from receiver.cli import (
     maintenance,
     pairings,
     patch,
+    providers,
     quarantine,
     rejected,
     replay,
@@ -53,6 +54,7 @@ app.add_typer(importing.app, name="import")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(clients.app, name="clients")
+app.add_typer(providers.app, name="providers")
 app.add_typer(feed.app, name="feed")
 app.command()(maintenance.rebuild)
 app.command()(maintenance.backup)

@@ -24,13 +24,6 @@ _DIGEST_LENGTH = 32
 _KEY_LENGTH_MAX = 256
 
 
-class Mapped(Struct, frozen=True):
-    """A standard record, and the key that names the provider's one across runs."""
-
-    key: str
-    record: ProviderRecord
-
-
 class ParentValues(Struct, frozen=True):
     """What a child stream uses of one record of its parent: path parameters, and values of expressions."""
 
@@ -40,6 +33,15 @@ class ParentValues(Struct, frozen=True):
 
 
 NO_PARENT = ParentValues()
+
+
+class Mapped(Struct, frozen=True):
+    """A standard record, the key that names the provider's one across runs, and what it was mapped from."""
+
+    key: str
+    record: ProviderRecord
+    raw: Document = None
+    parent: ParentValues = NO_PARENT
 
 
 class Quarantined(Struct, frozen=True):
@@ -97,7 +99,7 @@ class Mapper:
             return self._refuse(raw, parent, picked, problems)
         if problems:
             return self._refuse(raw, parent, picked, problems)
-        return Mapped(self._key_of(raw, _external_id(record) or ""), record)
+        return Mapped(self._key_of(raw, _external_id(record) or ""), record, raw, parent)
 
     def contradiction(self, result: Mapped) -> Quarantined:
         """A derived record whose key another one has that says something else."""

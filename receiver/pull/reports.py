@@ -15,11 +15,12 @@ ERRORS_MAX = 20
 
 
 class Counts(NamedTuple):
-    """What became of a batch's records in the store."""
+    """What became of a batch's records in the store; it quarantines those that name what it doesn't know."""
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    quarantined: int = 0
 
 
 class Batch(Struct, frozen=True):
@@ -108,7 +109,7 @@ class Tally:
             )
         self._pages += batch.page > 0 and bool(batch.records or batch.quarantined)
         self._fetched += len(batch.records) + len(batch.quarantined)
-        self._quarantined += len(batch.quarantined)
+        self._quarantined += len(batch.quarantined) + stored.quarantined
         self._unidentified += sum(refused.external_id is None for refused in batch.quarantined)
         self._stored = Counts(*(before + now for before, now in zip(self._stored, stored, strict=True)))
 

@@ -21,15 +21,18 @@ OTHER = "d9d90b90-ad39-4a3d-8b89-c25a22acaa25"  # another organization
 # Derived tables, with the columns that say when a row was written rather than what is so.
 DERIVED = {"units": (), "pairings": ("updated_at_us",), "cases": (), "aliases": (), "fact_flags": ()}
 RECORDED = ("batches", "deliveries", "events", "quarantine", "commits", "changes", "rejected", "statements", "escalations")
-PULLED = ("leases", "feed_tokens")
+PULLED = (
+    *("leases", "feed_tokens", "providers", "provider_runs", "provider_run_streams", "provider_watermarks", "provider_entities"),
+    *("provider_usage", "provider_usage_history", "meter_counters", "provider_quarantine"),
+)
 TABLES = (*DERIVED, *RECORDED, *PULLED)
 PATCHES = ("patch_jobs", "patch_chunks", "patch_errors")
-
 REGISTRY = (
     *("assets", "asset_identities", "asset_links", "asset_types", "sites", "meters", "custom_fields"),
     *("asset_meters", "readings", "series", "unit_readings", "missing_meter_attempts"),
     *("asset_history", "meter_history", "syncs"),
 )
+
 _COLUMNS = parse(
     """
 -- name: columns

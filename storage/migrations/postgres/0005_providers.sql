@@ -61,7 +61,6 @@ CREATE TABLE provider_run_streams (
   quarantined BIGINT NOT NULL,
   unidentified BIGINT NOT NULL,
   deactivated BIGINT NOT NULL,
-  reactivated BIGINT NOT NULL,
   absence TEXT COLLATE "C" NOT NULL, -- what came of what wasn't listed, in words
   errors TEXT COLLATE "C" NOT NULL, -- JSON: the first of them
   errors_total BIGINT NOT NULL,
@@ -166,7 +165,7 @@ CREATE TABLE provider_quarantine (
   reason TEXT COLLATE "C" NOT NULL,
   problems TEXT COLLATE "C" NOT NULL, -- JSON
   external_id TEXT COLLATE "C",
-  waits_for TEXT COLLATE "C", -- the asset or meter that it names and that isn't known, as entity:external_id
+  waits_for TEXT COLLATE "C", -- the id of the asset or meter that it names and that isn't known
   definition_hash TEXT COLLATE "C" NOT NULL,
   first_seen_us BIGINT NOT NULL,
   last_seen_us BIGINT NOT NULL,

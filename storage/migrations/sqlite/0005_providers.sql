@@ -61,7 +61,6 @@ CREATE TABLE provider_run_streams (
   quarantined INTEGER NOT NULL,
   unidentified INTEGER NOT NULL,
   deactivated INTEGER NOT NULL,
-  reactivated INTEGER NOT NULL,
   absence TEXT NOT NULL, -- what came of what wasn't listed, in words
   errors TEXT NOT NULL, -- JSON: the first of them
   errors_total INTEGER NOT NULL,
@@ -166,7 +165,7 @@ CREATE TABLE provider_quarantine (
   reason TEXT NOT NULL,
   problems TEXT NOT NULL, -- JSON
   external_id TEXT,
-  waits_for TEXT, -- the asset or meter that it names and that isn't known, as entity:external_id
+  waits_for TEXT, -- the id of the asset or meter that it names and that isn't known
   definition_hash TEXT NOT NULL,
   first_seen_us INTEGER NOT NULL,
   last_seen_us INTEGER NOT NULL,
