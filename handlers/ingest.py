@@ -45,9 +45,11 @@ async def ingest_each(tx: Transaction, intakes: Sequence[Intake], now_us: int) -
     Only a fault of the store itself passes: there is nowhere to keep anything then.
     """
     # All locks first: the first delivery takes its place in the journal, and whoever waits for that place may hold other units.
-    if units := sorted(_copies_of(intake.batch for intake in intakes if intake.batch)):
+    units = sorted(_copies_of(intake.batch for intake in intakes if intake.batch))
+    if units:
         await tx.histories.hold(units)
     answers: list[Answer] = []
+    refusals = 0
     for intake in intakes:
         try:
             async with tx.savepoint():
@@ -55,8 +57,13 @@ async def ingest_each(tx: Transaction, intakes: Sequence[Intake], now_us: int) -
         except StoreUnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the delivery was signed and must not be lost
+            refusals += 1
             async with tx.savepoint():
                 answers += await ingest(tx, [refused(intake, f"{type(error).__name__}: {error}")], now_us)
+    if refusals and units:
+        # Holding a unit that nobody had heard of can leave a row of it, and of some nothing was recorded after all.
+        recorded = await load_recorded(tx, units)
+        await tx.histories.remove_units([unit for unit in units if recorded[unit].is_empty])
     return answers
 
 

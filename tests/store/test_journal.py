@@ -7,7 +7,7 @@ import pytest
 
 from handlers.ingest import ingest
 from handlers.ports import Transaction, Unit
-from handlers.rebuild import digest
+from handlers.rebuild import digest, rebuild
 from handlers.refold import plan_onward
 from handlers.rules.intake import Arrival, take_in
 from handlers.rules.plan import UnitPlan
@@ -261,6 +261,7 @@ async def test_a_delivery_that_cannot_be_applied_is_kept(store: DatabaseStore, m
     assert (unit.state.open.asset_id, unit.state.open.paired_at_us) == (B, minute(2))
     (again,) = await deliver(store, bodies[1:2])
     assert (again.message, again.duplicates) == ("duplicate", 3)
+    assert (await rebuild(store, lambda: NOW_US)).mended == 0
 
 
 async def test_known_at_and_the_place_in_the_journal_never_fall(store: DatabaseStore) -> None:
