@@ -11,6 +11,8 @@ from schemas.errors import StoreUnavailableError
 from schemas.facts import Copy
 from schemas.pairing import UnitState
 
+_NEW = UnitState()
+
 
 async def ingest(tx: Transaction, intakes: Sequence[Intake], now_us: int, *, delivery_id: int | None = None) -> list[Answer]:
     """Record and apply deliveries in their order; the answers, in the same order, hold once the transaction is committed.
@@ -35,6 +37,8 @@ async def ingest(tx: Transaction, intakes: Sequence[Intake], now_us: int, *, del
         await tx.journal.adopt_delivery(*adopted)
     await tx.journal.put_events(sorted(recording.events, key=lambda row: row[:2]))
     await tx.quarantine.put(recording.quarantine)
+    if idle := [unit for unit, state in states.items() if unit not in copies and state == _NEW]:
+        await _let_go(tx, idle)
     await tell(tx, recording.commit_id, drafts, now_us)
     return answers
 
@@ -60,11 +64,15 @@ async def ingest_each(tx: Transaction, intakes: Sequence[Intake], now_us: int) -
             refusals += 1
             async with tx.savepoint():
                 answers += await ingest(tx, [refused(intake, f"{type(error).__name__}: {error}")], now_us)
-    if refusals and units:
-        # Holding a unit that nobody had heard of can leave a row of it, and of some nothing was recorded after all.
-        recorded = await load_recorded(tx, units)
-        await tx.histories.remove_units([unit for unit in units if recorded[unit].is_empty])
+    if refusals:
+        await _let_go(tx, units)
     return answers
+
+
+async def _let_go(tx: Transaction, units: Sequence[Unit]) -> None:
+    """Holding a unit that nobody had heard of can leave a row of it; where nothing came to be recorded, it goes again."""
+    recorded = await load_recorded(tx, units)
+    await tx.histories.remove_units([unit for unit in units if recorded[unit].is_empty])
 
 
 async def _plan(
