@@ -10,11 +10,11 @@ from handlers.registry import Actor, Marks, Origin, Writing, apply, begin
 from handlers.registry_view import RegistryRules, view_for_entries
 from handlers.rules.asset_meters import SyncContext
 from handlers.rules.asset_sync import Mint, NewIds, placed, plan_batch, plan_entry, sync_answer
+from handlers.sync_receipts import first_receipt
 from schemas.asset_plans import AssetPlan
 from schemas.asset_sync import AssetEntry, AssetFailure, AssetSyncAnswer
 from schemas.asset_sync_decoding import DecodedSync
 from schemas.errors import StoreUnavailableError
-from schemas.registry_records import SyncRow
 
 _ID_BYTES = 11
 
@@ -41,7 +41,7 @@ async def sync_assets(
     readings are the same readings, and it counts once.
     """
     writing = await begin(tx, organization_id, actor, now_us)
-    first = await _first_receipt(tx, writing, sync)
+    first = await first_receipt(tx, writing, sync.sync_batch_id, sync.body_hash)
     context = SyncContext(first.seq, first.received_at_us, now_us, rules.missing_unit)
     origin = Origin(first.seq, actor.name, sync.sync_batch_id)
     try:
@@ -63,17 +63,6 @@ async def new_ids(tx: Transaction, count: int) -> Mint:
     """Ids for so many new assets at the most."""
     numbers = iter(await tx.registry.assets.mint(count))
     return lambda: NewIds(new_asset_id(), next(numbers))
-
-
-async def _first_receipt(tx: Transaction, writing: Writing, sync: DecodedSync) -> SyncRow:
-    client_id, batch_id = writing.actor.name, sync.sync_batch_id
-    row = SyncRow(writing.organization_id, client_id, batch_id or "", sync.body_hash, writing.seq, writing.now_us)
-    if batch_id is None:
-        return row
-    known = await tx.registry.journal.find_sync(writing.organization_id, client_id, batch_id, sync.body_hash)
-    if known is None:
-        await tx.registry.journal.add_sync(row)
-    return known or row
 
 
 async def _together(

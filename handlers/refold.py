@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from handlers.attribution import follow_intervals, note_intervals
 from handlers.ports import Transaction, Unit
 from handlers.rules.facts import merge_all
 from handlers.rules.plan import ChangeDraft, Stored, UnitPlan, plan_unit, stored_open
@@ -42,7 +43,11 @@ def plan_onward(unit: Unit, state: UnitState, copies: Sequence[Copy], now_us: in
 
 
 async def write_plans(tx: Transaction, plans: Sequence[UnitPlan]) -> list[ChangeDraft]:
-    """Write what the plans say, rows sorted by key; the changes are given back, since their place comes at the very end."""
+    """Write what the plans say, rows sorted by key; the changes are given back, since their place comes at the very end.
+
+    Readings that units brought follow the intervals.
+    """
+    before = await note_intervals(tx, plans)
     await tx.histories.put_units(sorted(plan.unit for plan in plans))
     await tx.histories.put_pairings(
         sorted(row for plan in plans for row in plan.pairings), [key for plan in plans for key in plan.pairings_removed]
@@ -54,6 +59,7 @@ async def write_plans(tx: Transaction, plans: Sequence[UnitPlan]) -> list[Change
     await tx.histories.put_flags(
         sorted(row for plan in plans for row in plan.flags), [key for plan in plans for key in plan.flags_removed]
     )
+    await follow_intervals(tx, before)
     return [draft for plan in plans for draft in plan.changes]
 
 

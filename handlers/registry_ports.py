@@ -188,6 +188,10 @@ class UnitReadings(Protocol):
         """The Datahub asset that each unit was on at a time."""
         ...
 
+    async def spans_on(self, organization_id: str, datahub_asset_ids: Sequence[str]) -> list[tuple[str, int, int, str]]:
+        """(unit, from, to, Datahub asset) of units that have brought readings and were on these."""
+        ...
+
     async def between(self, organization_id: str, unit_id: str, after: Place, to_us: int, limit: int) -> list[UnitReadingRow]: ...
 
     async def attribute(self, organization_id: str, rows: Sequence[tuple[str | None, str, int, int]]) -> None:

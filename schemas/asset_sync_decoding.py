@@ -10,8 +10,9 @@ from msgspec import Raw, Struct
 
 from schemas.asset_sync import ASSETS_MAX, AssetEntry, AssetFailure, Code, CurrentReading, HistoricalReading
 from schemas.decimals import decode_hook, decoder
-from schemas.errors import InvalidInputError, Problem, at
-from schemas.events import DECODE_ERRORS, _lone_surrogates_as_bytes, fault
+from schemas.errors import InvalidInputError, at
+from schemas.events import DECODE_ERRORS, fault
+from schemas.raw_entries import decode_body, raw_entries
 from schemas.readings import NO_THRESHOLDS, JsonObject, Thresholds
 from schemas.wire import microseconds
 
@@ -36,7 +37,6 @@ class _Identity(Struct, frozen=True, rename="camel"):
 
 
 _decode_body = decoder(_Body).decode
-_decode_assets = decoder(list[Raw]).decode
 _decode_entry = decoder(AssetEntry).decode
 _decode_identity = decoder(_Identity).decode
 
@@ -47,40 +47,10 @@ def decode_sync(body: bytes, assets_max: int = ASSETS_MAX) -> DecodedSync:
     Raises InvalidInputError where the body itself is at fault: no JSON, no object, `assets` missing, empty or longer than
     `assets_max`, or with an entry that is no object. Any other fault is that entry's own.
     """
-    sync, assets = _body(body, assets_max)
+    sync = decode_body(body, _decode_body)
+    assets = raw_entries(sync.assets, "assets", assets_max)
     entries = tuple(_entry(raw, f"$.assets[{index}]") for index, raw in enumerate(assets))
     return DecodedSync(sync.sync_batch_id or None, hashlib.sha256(body).hexdigest(), entries)
-
-
-def _body(body: bytes, assets_max: int) -> tuple[_Body, list[Raw]]:
-    try:
-        body.decode()
-        try:
-            sync = _decode_body(body)
-        except msgspec.DecodeError:
-            sync = _decode_body(_lone_surrogates_as_bytes(body))
-    except DECODE_ERRORS as error:
-        raise fault(error, "$") from error
-    try:
-        assets = _decode_assets(sync.assets)
-    except msgspec.DecodeError as error:
-        raise _refused("assets array is required", "Expected `array`") from error
-    if not assets:
-        raise _refused("assets array cannot be empty", "Expected `array` of length >= 1")
-    if len(assets) > assets_max:
-        raise _refused(
-            f"assets array has {len(assets)} assets: at most {assets_max} are taken in one request",
-            f"Expected `array` of length <= {assets_max}",
-        )
-    strays = [index for index, raw in enumerate(assets) if not bytes(raw).startswith(b"{")]
-    if strays:
-        problems = tuple(Problem(f"$.assets[{index}]", "Expected `object`") for index in strays)
-        raise InvalidInputError(f"each entry of assets must be an object - at {problems[0].path}", problems)
-    return sync, assets
-
-
-def _refused(message: str, problem: str) -> InvalidInputError:
-    return InvalidInputError(message, (Problem("$.assets", problem),))
 
 
 def _entry(raw: Raw, path: str) -> AssetEntry | AssetFailure:
@@ -112,10 +82,10 @@ def _check(entry: AssetEntry) -> None:
     for place, reading in _readings(entry):
         if reading.value is None and reading.status != "NOT_EQUIPPED":
             raise at(place, "Object missing required field `value`")
-        _check_time(reading.recorded_at, f"{place}.recordedAt")
+        check_time(reading.recorded_at, f"{place}.recordedAt")
     for index, meter in enumerate(entry.meters or ()):
         place = f"$.meters[{index}]"
-        _check_time(meter.installed_at, f"{place}.installedAt")
+        check_time(meter.installed_at, f"{place}.installedAt")
         if isinstance(meter.validation_thresholds, dict):
             thresholds_of(meter.validation_thresholds, f"{place}.validationThresholds")
 
@@ -128,7 +98,7 @@ def _readings(entry: AssetEntry) -> Iterator[tuple[str, CurrentReading | Histori
         yield f"$.meterReadings[{index}]", reading
 
 
-def _check_time(time: object, path: str) -> None:
+def check_time(time: object, path: str) -> None:
     """Times whose offset takes them out of the years that can be shown in UTC."""
     if isinstance(time, datetime) and not 1 < time.year < 9999:  # noqa: PLR2004 - the first and last year of a datetime
         try:

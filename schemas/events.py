@@ -203,7 +203,7 @@ _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u([dD][89a-fA-F][0
 _MESSAGE_CHARACTERS_MAX = 500
 
 
-def _lone_surrogates_as_bytes(body: bytes) -> bytes:
+def lone_surrogates_as_bytes(body: bytes) -> bytes:
     """JSON takes a lone surrogate where the decoder refuses all around it; as a bad byte it spoils only the text it is in."""
     return _ESCAPE.sub(lambda found: chr(int(found[1], 16)).encode(errors="surrogatepass") if found[1] else found[0], body)
 
@@ -228,7 +228,7 @@ def is_json(body: bytes) -> bool:
     """Whether the bytes are one JSON value (RFC 8259), however large its numbers are."""
     try:
         body.decode()
-        _json.decode(_lone_surrogates_as_bytes(body))
+        _json.decode(lone_surrogates_as_bytes(body))
     except DECODE_ERRORS:
         return False
     return True
@@ -240,7 +240,7 @@ def decode_envelope(body: bytes) -> Envelope:
         try:
             envelope = _envelope.decode(body)
         except msgspec.DecodeError:
-            envelope = _envelope.decode(_lone_surrogates_as_bytes(body))
+            envelope = _envelope.decode(lone_surrogates_as_bytes(body))
         _time(envelope.event_batch_time, "eventBatchTime")
     except DECODE_ERRORS as error:
         raise fault(error, "$") from error
@@ -253,7 +253,7 @@ def decode_feed_body(body: bytes) -> FeedBody:
         try:
             return _feed.decode(body)
         except msgspec.DecodeError:
-            return _feed.decode(_lone_surrogates_as_bytes(body))
+            return _feed.decode(lone_surrogates_as_bytes(body))
     except DECODE_ERRORS as error:
         raise fault(error, "$") from error
 

@@ -56,6 +56,11 @@ class UnitReadingTable:
         )
         return {(row[0], row[1]): row[2] for row in rows}
 
+    async def spans_on(self, organization_id: str, datahub_asset_ids: Sequence[str]) -> list[tuple[str, int, int, str]]:
+        """(unit, from, to, Datahub asset) of units that have brought readings and were on these."""
+        rows = await self._connection.fetch(SQL["spans_on"], organization_id=organization_id, datahub_asset_ids=datahub_asset_ids)
+        return [(row[0], row[1], row[2], row[3]) for row in rows]
+
     async def between(self, organization_id: str, unit_id: str, after: Place, to_us: int, limit: int) -> list[UnitReadingRow]:
         """Readings of a unit up to a time, from after a place."""
         rows = await self._connection.fetch(

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
 
-from schemas.asset_plans import AssetPlan
+from schemas.asset_plans import AssetPlan, MeterCount
 from schemas.asset_sync import AssetEntry
 from schemas.assets import Asset, Explicit, Meter, Telematics
 
@@ -112,6 +112,10 @@ class AssetIndex:
         layers.update((meter.meter_code, meter.explicit) for meter in plan.meters)
         counts = self._telematics.setdefault(plan.asset.asset_id, {})
         counts.update((count.meter_code, count.telematics) for count in plan.counts)
+
+    def count(self, asset_id: str, count: MeterCount) -> None:
+        """The counters of one meter of an asset are others now."""
+        self._telematics.setdefault(asset_id, {})[count.meter_code] = count.telematics
 
     def _put(self, asset: Asset) -> None:
         before = self._assets.get(asset.asset_id)

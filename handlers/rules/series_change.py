@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from handlers.rules.readings import Marked, Tail, reading_order
 from handlers.rules.rejudging import Known, Rejudging, neighbourhood
 from schemas.readings import NO_THRESHOLDS, Mark, Reading, ReadingStatus, Thresholds
-from schemas.registry_records import MarkRow, Place, ReadingRow, SeriesKey, SeriesRow
+from schemas.registry_records import MarkRow, Place, ReadingRow, SeriesKey, SeriesRow, UnitReadingRow
 
 _BEFORE_ALL = -(2**63)
 # Later than any time, with room for what is added to times.
@@ -143,6 +143,21 @@ class SeriesJudgement:
 def stored_reading(row: ReadingRow) -> Reading:
     """A stored reading as the rules see it."""
     return Reading(row.reading_no, 0, row.meter_code, row.value, row.at_us, status=_status(row.value))
+
+
+def unit_reading(row: UnitReadingRow) -> Reading:
+    """A reading that a unit brought, `numbered`."""
+    return Reading(
+        row.reading_no,
+        0,
+        row.meter_code,
+        row.value,
+        row.at_us,
+        status=_status(row.value),
+        source=row.source,  # type: ignore[arg-type] # as it was written
+        note=row.note,
+        unit_id=row.unit_id,
+    )
 
 
 def stored_mark(row: ReadingRow) -> Mark:

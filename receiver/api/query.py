@@ -108,6 +108,8 @@ def _parameter(field: str, kind: inspect.Type) -> Parameter:
         kind = kind.type
     if isinstance(kind, inspect.UnionType):
         kind = _only(kind)
+    if isinstance(kind, inspect.Metadata):  # of the type by itself, beside that of the parameter
+        kind = kind.type
     if field.endswith("_us"):
         return Parameter(name, field, _time, {"type": "string", "format": "date-time"}, description)
     if isinstance(kind, inspect.BoolType):

@@ -25,6 +25,14 @@ FROM rows_of(:unit_id TEXT, :at_us BIGINT) AS s
 JOIN pairings AS p ON p.organization_id = :organization_id AND p.unit_id = s.unit_id
 WHERE p.paired_at_us <= s.at_us AND (p.unpaired_at_us IS NULL OR p.unpaired_at_us > s.at_us)
 
+-- name: spans_on
+-- When units that have brought readings were on some Datahub assets.
+SELECT p.unit_id, p.paired_at_us, COALESCE(p.unpaired_at_us, 9223372036854775807), p.asset_id
+FROM pairings AS p
+WHERE p.organization_id = :organization_id AND p.asset_id in_list(:datahub_asset_ids) AND p.paired_at_us IS NOT NULL
+  AND EXISTS (SELECT 1 FROM unit_readings AS r WHERE r.organization_id = p.organization_id AND r.unit_id = p.unit_id)
+ORDER BY p.unit_id, p.paired_at_us
+
 -- name: unit_readings_between
 -- Readings of some units in a span of time each, in their order, from after a given one.
 SELECT r.organization_id, r.unit_id, r.at_us, r.reading_no, r.meter_code, r.value, r.source, r.note, r.received_at_us, r.asset_id

@@ -1,0 +1,79 @@
+"""Readings of units into the store: whose they are by the pairings of now, and into the series of those assets."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from handlers.ports import Transaction
+from handlers.registry import Writing, bounds_of
+from handlers.registry_view import RegistryRules, RegistryView, view_of_assets
+from handlers.rules.series_change import Arrival, SeriesChange, numbered, reading_no
+from handlers.series import change_series
+from schemas.assets import Asset
+from schemas.readings import Mark, Reading
+from schemas.registry_records import SeriesKey, UnitReadingRow
+
+
+class Attributed(NamedTuple):
+    """A reading, and the asset that its unit was on at its time; None if it waits."""
+
+    reading: Reading
+    asset: Asset | None
+
+
+async def attribute(
+    tx: Transaction, organization_id: str, readings: Sequence[Reading], rules: RegistryRules
+) -> tuple[list[Attributed], RegistryView]:
+    """The asset of each reading, and what is stored of those assets."""
+    times = sorted({(one.unit_id or "", one.at_us) for one in readings})
+    paired = await tx.registry.unit_readings.pairings_at(organization_id, times) if times else {}
+    links = await tx.registry.assets.links_to(organization_id, sorted(set(paired.values()))) if paired else {}
+    codes = sorted({one.meter_code for one in readings})
+    view = await view_of_assets(tx, organization_id, sorted(set(links.values())), codes, rules)
+    assets = {asset.asset_id: asset for asset in view.index.assets()}
+    found = []
+    for one in readings:
+        datahub_asset_id = paired.get((one.unit_id or "", one.at_us), "")
+        found.append(Attributed(one, assets.get(links.get(datahub_asset_id, ""))))
+    return found, view
+
+
+async def store_unit_readings(
+    tx: Transaction, writing: Writing, readings: Sequence[Attributed], view: RegistryView
+) -> dict[int, Mark]:
+    """Keep readings, each with the asset that it belongs to, and judge the series; the marks by number.
+
+    Those that are kept already, from an earlier receipt, stay as they are.
+    """
+    organization_id = writing.organization_id
+    places = [(one.unit_id or "", one.at_us, reading_no(one)) for one, _ in readings if one.seq != writing.seq]
+    known = await tx.registry.unit_readings.known(organization_id, places) if places else set()
+    await tx.registry.unit_readings.insert(
+        [
+            _row(writing, reading, asset.asset_id if asset else None)
+            for reading, asset in readings
+            if reading_no(reading) not in known
+        ]
+    )
+    changes: dict[SeriesKey, SeriesChange] = {}
+    for reading, asset in readings:
+        if asset is not None:
+            key = (asset.asset_id, reading.meter_code)
+            if key not in changes:
+                changes[key] = SeriesChange(bounds_of(view.index.explicit(asset.asset_id).get(reading.meter_code)))
+            changes[key].arrivals.append(Arrival(numbered(reading), writing.now_us))
+    return await change_series(tx, organization_id, changes)
+
+
+def _row(writing: Writing, reading: Reading, asset_id: str | None) -> UnitReadingRow:
+    return UnitReadingRow(
+        writing.organization_id,
+        reading.unit_id or "",
+        reading.at_us,
+        reading_no(reading),
+        reading.meter_code,
+        reading.value,
+        reading.source,
+        reading.note,
+        writing.now_us,
+        asset_id,
+    )
