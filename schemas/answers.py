@@ -12,7 +12,7 @@ Outcome = Literal["applied", "duplicate", "ignored", "quarantined"]
 CaseState = Literal["open", "escalated", "resolved", "dismissed"]
 
 
-class Pairing(Struct, frozen=True, rename="camel"):
+class Pairing(Struct, frozen=True, gc=False, rename="camel"):
     """An interval in which a unit is on an asset. Times are ISO 8601 UTC; `assetId` is Datahub's UUID."""
 
     pairing_id: str
@@ -34,7 +34,7 @@ class Pairing(Struct, frozen=True, rename="camel"):
     previous_pairing_id: str | None = None
 
 
-class Note(Struct, frozen=True):
+class Note(Struct, frozen=True, gc=False):
     """What an operator wrote on a case."""
 
     text: str
@@ -42,7 +42,7 @@ class Note(Struct, frozen=True):
     at: str
 
 
-class Case(Struct, frozen=True, rename="camel"):
+class Case(Struct, frozen=True, gc=False, rename="camel"):
     """An episode in which a unit could not be matched, or was matched doubtfully.
 
     A VinMismatch names the asset that the unit was paired with, and its VIN. `mergedInto` stands in changes of the feed alone.

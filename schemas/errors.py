@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 
-class Problem(Struct, frozen=True):
+class Problem(Struct, frozen=True, gc=False):
     """One fault in an input: where it stands (a JSON path such as `$.assets[3].name`) and what is wrong with it."""
 
     path: str

@@ -26,7 +26,7 @@ ChangeType = Literal[
 ]
 
 
-class Interval(Struct, frozen=True, omit_defaults=True, rename="camel"):
+class Interval(Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
     """`[paired_at_us, unpaired_at_us)` in which a unit is on an asset.
 
     An unknown start is None, and `paired_after_us` then says what is known of it. `opening_key` is the fact from which the
@@ -43,14 +43,14 @@ class Interval(Struct, frozen=True, omit_defaults=True, rename="camel"):
     ended_by: EndedBy | None = None
 
 
-class Dismissal(Struct, frozen=True, omit_defaults=True, rename="camel"):
+class Dismissal(Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
     """An operator's word that a case needs no more looking at, while it has no other failures than of these kinds."""
 
     kinds: tuple[FailureKind, ...]
     at_us: int
 
 
-class Remark(Struct, frozen=True, rename="camel"):
+class Remark(Struct, frozen=True, gc=False, rename="camel"):
     """What an operator wrote on a case."""
 
     text: str
@@ -58,7 +58,7 @@ class Remark(Struct, frozen=True, rename="camel"):
     at_us: int
 
 
-class Episode(Struct, frozen=True, omit_defaults=True, rename="camel"):
+class Episode(Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
     """A maximal run of failures of one unit, or of doubtful automatic successes on one interval (reason VinMismatch).
 
     `reason`, `sensor_vin`, `location`, the candidates and the asset with its VIN are those of the latest fact in it; only a
@@ -92,7 +92,7 @@ class Episode(Struct, frozen=True, omit_defaults=True, rename="camel"):
         return "dismissed" if self.dismissal and set(self.kinds) <= set(self.dismissal.kinds) else "open"
 
 
-class UnitState(Struct, frozen=True, omit_defaults=True, rename="camel"):
+class UnitState(Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
     """All that the fold of a unit needs to go on after `at_us`, the instant of its latest fact.
 
     `held` are the assets that the unit was ever on, sorted, and `last_end_us` is the end of its last closed interval. `episode`

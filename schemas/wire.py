@@ -51,7 +51,7 @@ def microseconds(time: datetime) -> int:
 
 def time_text(us: int) -> str:
     """ISO 8601 in UTC with `Z`; the fraction is left out when it is zero and has six digits otherwise."""
-    return (EPOCH + timedelta(microseconds=us)).isoformat().replace("+00:00", "Z")
+    return _encoder.encode(EPOCH + timedelta(microseconds=us))[1:-1].decode()  # half the time of isoformat
 
 
 def optional_time_text(us: int | None) -> str | None:

@@ -1,5 +1,6 @@
 """Episodes in which a unit could not be matched: a maximal run of failures with no effective success between them."""
 
+from functools import lru_cache
 from typing import Literal
 
 from msgspec.structs import replace
@@ -12,6 +13,7 @@ from schemas.pairing import Episode
 DEADLINE_US = 48 * 3600 * 1_000_000
 
 
+@lru_cache(maxsize=8192)
 def case_id(organization_id: str, unit_id: str, failure_key: str) -> str:
     """The id that a failure gives its case; a case carries that of its first, and is found by that of any."""
     return digest_id("case_", (organization_id, unit_id, failure_key), 24)

@@ -14,7 +14,7 @@ _BECAME: dict[EpisodeStatus, ChangeType] = {
 }
 
 
-class IntervalChange(Struct, frozen=True):
+class IntervalChange(Struct, frozen=True, gc=False):
     """One entry for the change feed. `previous_id` is set where the interval had another id before."""
 
     type: ChangeType
@@ -23,7 +23,7 @@ class IntervalChange(Struct, frozen=True):
     previous_id: str | None = None
 
 
-class EpisodeChange(Struct, frozen=True):
+class EpisodeChange(Struct, frozen=True, gc=False):
     """One entry for the change feed. `merged_into` is the case that took over the failures of a removed one."""
 
     type: ChangeType
@@ -32,7 +32,7 @@ class EpisodeChange(Struct, frozen=True):
     merged_into: str | None = None
 
 
-class Difference(Struct, frozen=True):
+class Difference(Struct, frozen=True, gc=False):
     """What to write so that the stored equals the new: rows to put by id, ids to remove, and what to tell."""
 
     put: dict[str, Interval]
@@ -40,7 +40,7 @@ class Difference(Struct, frozen=True):
     changes: tuple[IntervalChange, ...]
 
 
-class EpisodeDifference(Struct, frozen=True):
+class EpisodeDifference(Struct, frozen=True, gc=False):
     """The same for episodes."""
 
     put: dict[str, Episode]

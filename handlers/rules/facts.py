@@ -55,11 +55,12 @@ def merge(copies: Sequence[Copy]) -> Fact:
     has it, then the smallest canonical JSON. `contradiction` says that two copies hold different values of one field.
     """
     first = copies[0]
-    meaning, contradicted = first.meaning, False
-    if any(copy.meaning != meaning for copy in copies):
+    meaning, contradicted, attempted, earliest_us = first.meaning, False, 1, first.batch_time_us
+    if len(copies) > 1:
         meaning, contradicted = _merged_meaning(copies)
+        attempted, earliest_us = attempts(copies), min(copy.batch_time_us for copy in copies)
     flags: list[Flag] = []
-    if first.at_us - min(copy.batch_time_us for copy in copies) > CLOCK_SKEW_US:
+    if first.at_us - earliest_us > CLOCK_SKEW_US:
         flags.append("clockSkew")
     if contradicted:
         flags.append("contradiction")
@@ -71,7 +72,7 @@ def merge(copies: Sequence[Copy]) -> Fact:
         first.at_us,
         first.asset_id,
         meaning,
-        attempts(copies),
+        attempted,
         tuple(flags),
     )
 
@@ -101,6 +102,9 @@ def fact_order(fact: Fact) -> tuple[int, str]:
 
 
 def _merged_meaning(copies: Sequence[Copy]) -> tuple[Meaning, bool]:
+    meaning = copies[0].meaning
+    if all(copy.meaning == meaning for copy in copies):
+        return meaning, False
     reasons = {reason for copy in copies if (reason := copy.meaning.reason)}
     candidates = {copy.meaning.candidate_asset_ids for copy in copies} - {()}
     contradicted = len(reasons) > 1 or len(candidates) > 1

@@ -1,6 +1,7 @@
 """The pairing history of one unit: what the facts of one instant do to what was so before it."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ class Step(NamedTuple):
     effective: Fact | None
 
 
+@lru_cache(maxsize=8192)
 def pairing_id(organization_id: str, unit_id: str, asset_id: str, opening_key: str) -> str:
     """The id of an interval: a pure function of what opened it, so every way of folding gives the same."""
     return digest_id("pair_", (organization_id, unit_id, asset_id, opening_key), 24)
@@ -34,9 +36,9 @@ def fold_instant(state: UnitState, at_us: int, facts: Sequence[Fact]) -> Step:
     of the instant, which are flagged; not its failures, which say nothing of the history and stay in the unit's cases.
     """
     replaced: list[Fact] = []
-    if any(fact.meaning.reason == ASSERTED for fact in facts):
+    if asserted := [fact for fact in facts if fact.meaning.reason == ASSERTED]:
         replaced = [fact for fact in facts if fact.meaning.reason != ASSERTED]
-        facts = [fact for fact in facts if fact.meaning.reason == ASSERTED]
+        facts = asserted
     paired = {fact.asset_id or "": fact for fact in facts if fact.kind == "paired"}
     unpaired = {fact.asset_id or "": fact for fact in facts if fact.kind == "unpaired"}
     counting = min(paired, key=lambda asset: (asset in unpaired, paired[asset].meaning.reason == "AutoPair", asset), default=None)

@@ -29,7 +29,7 @@ from schemas.wire import canonical_json, microseconds
 Source = Literal["webhook", "feed", "replay"]
 
 
-class Arrival(Struct, frozen=True):
+class Arrival(Struct, frozen=True, gc=False):
     """A delivery as it came: bytes, and all that is known of their way here. `headers` is a JSON object of the kept ones."""
 
     subscription: str
@@ -41,7 +41,7 @@ class Arrival(Struct, frozen=True):
     content_type_is_json: bool = True
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """One entry of `eventsData`: a copy of a fact, or `problem` says why not; `ignored` is a type or version without a decoder.
 
     `bound` marks what the subscription's binding to organizations refused. `organization_id` is '' where it can't be read.
@@ -57,7 +57,7 @@ class Entry(Struct, frozen=True):
     raw: bytes | None = None
 
 
-class Batch(Struct, frozen=True):
+class Batch(Struct, frozen=True, gc=False):
     """A decoded batch. `batch_key` names eventBatchId and events, `content_key` the whole envelope; equal content, equal key."""
 
     event_batch_id: str
@@ -68,7 +68,7 @@ class Batch(Struct, frozen=True):
     entries: tuple[Entry, ...]
 
 
-class Intake(Struct, frozen=True):
+class Intake(Struct, frozen=True, gc=False):
     """A delivery with its batch, or with the problem for which the body is no batch."""
 
     arrival: Arrival
@@ -183,11 +183,15 @@ def organization_of(raw: Raw) -> str:
 
 def _batch_key(event_batch_id: str, entries: Sequence[Raw]) -> str:
     """Batches are compared as decoded JSON, so neither white space nor the order of keys makes two of one."""
-    hashed = hashlib.sha256(event_batch_id.encode())
-    for raw in entries:
-        try:
-            hashed.update(canonical_json(_anything.decode(raw)))
-        except DECODE_ERRORS:
-            hashed.update(bytes(raw))
-        hashed.update(b",")
-    return hashed.hexdigest()[:32]
+    try:
+        events = canonical_json(_anything.decode(b"[%s]" % b",".join(entries)))
+    except DECODE_ERRORS:  # one by one: an entry that isn't text is compared by its bytes
+        events = b"[%s]" % b",".join(map(_canonical, entries))
+    return hashlib.sha256(event_batch_id.encode() + events).hexdigest()[:32]
+
+
+def _canonical(raw: Raw) -> bytes:
+    try:
+        return canonical_json(_anything.decode(raw))
+    except DECODE_ERRORS:
+        return bytes(raw)

@@ -32,6 +32,8 @@ def judge_instant(
     `success` is the pairing that counted at this instant, and `ended` are the intervals that ended at it.
     """
     done: list[Episode] = []
+    if success is None and episode is None:
+        return Judged(done, None)
     confirms = success is not None and was_open is not None and success.asset_id == was_open.asset_id
     if success and confirms:
         episode = _after(episode, success, done)

@@ -15,7 +15,7 @@ from schemas.records import AliasRecord, CaseRecord, FlagRecord, PairingRecord, 
 from schemas.wire import to_json_text
 
 
-class Stored(Struct, frozen=True):
+class Stored(Struct, frozen=True, gc=False):
     """What is stored of a unit's derived state, as far as a fold can touch it."""
 
     intervals: Sequence[Interval]
@@ -23,7 +23,7 @@ class Stored(Struct, frozen=True):
     flags: dict[str, tuple[Flag, ...]]
 
 
-class ChangeDraft(Struct, frozen=True):
+class ChangeDraft(Struct, frozen=True, gc=False):
     """A change of one unit that has no place in the feed yet; `data` is the pairing or case as JSON text."""
 
     organization_id: str
@@ -32,7 +32,7 @@ class ChangeDraft(Struct, frozen=True):
     data: str
 
 
-class UnitPlan(Struct, frozen=True):
+class UnitPlan(Struct, frozen=True, gc=False):
     """All writes that bring one unit's stored state to its fold."""
 
     unit: UnitRecord

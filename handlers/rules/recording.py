@@ -18,7 +18,7 @@ OUTCOMES = ("applied", "duplicate", "quarantined", "ignored")
 FactId = tuple[str, str]
 
 
-class Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True, gc=False):
     """What became of a delivery; the four outcomes add up to `received`."""
 
     message: Message

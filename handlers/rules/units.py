@@ -14,7 +14,7 @@ from schemas.facts import Fact, Flag
 from schemas.pairing import Episode, Interval, UnitState
 
 
-class UnitFold(Struct, frozen=True):
+class UnitFold(Struct, frozen=True, gc=False):
     """What facts make of a unit: the state to go on from, and all that the facts began, changed or ended.
 
     `intervals` and `episodes` are in the order in which they ended, with what is still open last; `flags` are by event key and
@@ -38,12 +38,13 @@ def fold_unit(state: UnitState, facts: Iterable[Fact]) -> UnitFold:
     flags: dict[str, tuple[Flag, ...]] = {}
     for at_us, group in groupby(sorted(facts, key=fact_order), key=lambda fact: fact.at_us):
         present = list(group)
-        flags |= {fact.event_key: fact.flags for fact in present if fact.flags}
         step = fold_instant(state, at_us, [fact for fact in present if fact.kind != "failed"])
         episode = state.episode
         for fact in present:
             if fact.kind == "failed":
                 episode = with_failure(episode, fact)
+            if fact.flags:
+                flags[fact.event_key] = fact.flags
         if episode and step.effective:
             episodes.append(resolved(episode, at_us, "paired"))
             episode = None

@@ -82,6 +82,7 @@ def case_view(
 ) -> Case:
     """An episode on the wire, as of `now_us`; the candidates are those found on reading."""
     dismissal = episode.dismissal if episode.status == "dismissed" else None
+    deadline = time_text(deadline_us(episode))
     return Case(
         case_id=episode_id(organization_id, unit_id, episode),
         organization_id=organization_id,
@@ -92,8 +93,8 @@ def case_view(
         attempts=episode.attempts,
         first_seen_at=time_text(episode.first_at_us),
         last_seen_at=time_text(episode.last_at_us),
-        deadline=time_text(deadline_us(episode)),
-        retry_until=time_text(deadline_us(episode)) if episode.reason == "NotFound" else None,
+        deadline=deadline,
+        retry_until=deadline if episode.reason == "NotFound" else None,
         resolved_at=optional_time_text(dismissal.at_us if dismissal else episode.resolved_at_us),
         resolved_by="dismissed" if dismissal else episode.resolved_by,
         suggestion=suggestion(candidates),

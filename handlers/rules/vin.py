@@ -75,6 +75,7 @@ def repair(normalized: str) -> str:
     return normalized.translate(_repaired)
 
 
+@lru_cache(maxsize=4096)
 def read(text: str) -> Vin:
     """Read a text as a VIN, which is judged by what repair makes of it. Never raises."""
     normalized = normalize(text)
