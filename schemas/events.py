@@ -45,7 +45,7 @@ class FeedBody(Struct, frozen=True, rename="camel"):
     has_next: bool = False
 
 
-class Event(Struct, frozen=True, rename="camel"):
+class Event(Struct, frozen=True, gc=False, rename="camel"):
     """One entry of `eventsData`; the payload stays raw until its type and version are known."""
 
     event_type: Annotated[str, Meta(min_length=1)]
@@ -54,7 +54,7 @@ class Event(Struct, frozen=True, rename="camel"):
 
 
 # `+ 0.0` below leaves one of the two zeros of IEEE 754: equal places have equal JSON.
-class LocationV1(Struct, frozen=True):
+class LocationV1(Struct, frozen=True, gc=False):
     """`location` of version 1."""
 
     lat: Latitude
@@ -65,7 +65,7 @@ class LocationV1(Struct, frozen=True):
         return Location(self.lat + 0.0, self.lon + 0.0)
 
 
-class LocationV2(Struct, frozen=True):
+class LocationV2(Struct, frozen=True, gc=False):
     """`location` of version 2."""
 
     latitude: Latitude
@@ -76,7 +76,7 @@ class LocationV2(Struct, frozen=True):
         return Location(self.latitude + 0.0, self.longitude + 0.0)
 
 
-class _Paired(Struct, frozen=True, rename={"asset_vin": "assetVIN", "sensor_vin": "sensorVIN"}):
+class _Paired(Struct, frozen=True, gc=False, rename={"asset_vin": "assetVIN", "sensor_vin": "sensorVIN"}):
     registered_on: ZonedTime = msgspec.field(name="registeredOn")
     organization_id: Uuid = msgspec.field(name="organizationId")
     unit_id: UnitId = msgspec.field(name="unitId")
@@ -88,19 +88,19 @@ class _Paired(Struct, frozen=True, rename={"asset_vin": "assetVIN", "sensor_vin"
     candidate_asset_ids: list[Uuid] | None = msgspec.field(name="candidateAssetIds", default=None)
 
 
-class PairedV1(_Paired, frozen=True):
+class PairedV1(_Paired, frozen=True, gc=False):
     """`eventData` of unit.paired, version 1."""
 
     location: LocationV1 | None = None
 
 
-class PairedV2(_Paired, frozen=True):
+class PairedV2(_Paired, frozen=True, gc=False):
     """`eventData` of unit.paired, version 2."""
 
     location: LocationV2 | None = None
 
 
-class Unpaired(Struct, frozen=True, rename={"asset_vin": "assetVIN"}):
+class Unpaired(Struct, frozen=True, gc=False, rename={"asset_vin": "assetVIN"}):
     """`eventData` of unit.unpaired, alike in both versions."""
 
     registered_on: ZonedTime = msgspec.field(name="registeredOn")
