@@ -177,12 +177,12 @@ def test_checking_makes_no_file(fresh: Cli) -> None:
     assert list(fresh.folder.iterdir()) == []
 
 
-def test_a_database_that_is_newer_than_the_software_is_refused(cli: Cli) -> None:
+def test_a_database_that_is_newer_than_the_software_is_refused(alone: Cli) -> None:
     """By every command, with the name of what it doesn't know."""
-    url = cli.environment["DRAWBAR_DATABASE"]
+    url = alone.environment["DRAWBAR_DATABASE"]
     sql = "INSERT INTO schema_migrations (name, sha256, applied_at_us) VALUES ('9999_later', '', 0)"
     on_store(url, lambda store: execute(store, sql))
     for arguments in (("status",), ("migrate",), ("replay", str(STORIES)), ("backup", "copy"), ("rebuild",)):
-        done = cli(*arguments, status=1)
+        done = alone(*arguments, status=1)
         assert "the database is newer than this version of drawbar: it has the migration 9999_later" in done.err
-    assert list(cli.folder.iterdir()) == []
+    assert list(alone.folder.iterdir()) == []

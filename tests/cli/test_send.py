@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -50,15 +51,18 @@ def receiving(settings: Settings) -> Iterator[str]:
     async def stop() -> None:
         stop_event().set()
 
-    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
-    thread.start()
-    try:
+    with ThreadPoolExecutor(1) as thread:
+        service = thread.submit(loop.run_until_complete, run())
+        service.add_done_callback(lambda _: ready.set())
         assert ready.wait(TIMEOUT_S)
-        yield urls[0]
-    finally:
-        asyncio.run_coroutine_threadsafe(stop(), loop).result(TIMEOUT_S)
-        thread.join(TIMEOUT_S)
-        loop.close()
+        if service.done():
+            service.result()  # it says why there is nothing to speak to
+        try:
+            yield urls[0]
+        finally:
+            asyncio.run_coroutine_threadsafe(stop(), loop).result(TIMEOUT_S)
+            service.result(TIMEOUT_S)
+    loop.close()
 
 
 def settings_for(database_url: str, **subscriptions: Subscription) -> Settings:

@@ -56,19 +56,19 @@ def test_everything_is_told(cli: Cli) -> None:
     assert "│ eu           │ 2025-05-12T22:20:01Z │" in shown
 
 
-def test_pending_migrations_are_told_and_not_applied(cli: Cli) -> None:
+def test_pending_migrations_are_told_and_not_applied(alone: Cli) -> None:
     """Counts are left out, since the tables may be others; the exit status is 1."""
-    last = cli("status", "--json").json["migrations"]["applied"][-1]
+    last = alone("status", "--json").json["migrations"]["applied"][-1]
     on_store(
-        cli.environment["DRAWBAR_DATABASE"],
+        alone.environment["DRAWBAR_DATABASE"],
         lambda store: execute(store, "DELETE FROM schema_migrations WHERE name = :name", name=last),
     )
     for _ in range(2):
-        found = cli("status", "--json", status=1)
+        found = alone("status", "--json", status=1)
         assert found.json["migrations"]["pending"] == [last]
         assert found.json["counts"] is None
         assert found.err == f"the database lacks {last}: run `drawbar migrate`\n"
-    assert "What is in it" not in cli("status", status=1).out
+    assert "What is in it" not in alone("status", status=1).out
 
 
 def test_a_password_is_not_shown(fresh: Cli, postgres_url: str) -> None:
