@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
+from handlers.alert_ports import Alerts
 from handlers.provider_ports import Providers
 from handlers.registry_ports import Registry
 from schemas.facts import Copy, Flag
@@ -442,6 +443,7 @@ class Transaction(Protocol):
     patches: PatchJobs
     leases: Leases
     providers: Providers
+    alerts: Alerts
     overview: Overview
     registry: Registry
 

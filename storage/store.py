@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+from handlers.alert_ports import Alerts
 from handlers.ports import (
     Cases,
     Changes,
@@ -24,6 +25,7 @@ from handlers.ports import (
 )
 from handlers.provider_ports import Providers
 from handlers.registry_ports import Registry
+from storage.alerts import AlertTables
 from storage.cases import CaseTables
 from storage.changes import ChangeTable
 from storage.clients import ClientTables
@@ -60,6 +62,7 @@ class Tables:
         self.patches: PatchJobs = PatchTables(connection)
         self.leases: Leases = LeaseTables(connection)
         self.providers: Providers = ProviderTables(connection)
+        self.alerts: Alerts = AlertTables(connection)
         self.overview: Overview = OverviewTables(connection)
         self.registry: Registry = RegistryTables(connection)
 

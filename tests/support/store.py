@@ -25,7 +25,8 @@ PULLED = (
     *("leases", "feed_tokens", "providers", "provider_runs", "provider_run_streams", "provider_watermarks", "provider_entities"),
     *("provider_usage", "provider_usage_history", "meter_counters", "provider_quarantine"),
 )
-TABLES = (*DERIVED, *RECORDED, *PULLED)
+ALERTS = ("alert_targets", "alert_notices", "alert_messages")
+TABLES = (*DERIVED, *RECORDED, *PULLED, *ALERTS)
 PATCHES = ("patch_jobs", "patch_chunks", "patch_errors")
 REGISTRY = (
     *("assets", "asset_identities", "asset_links", "asset_types", "sites", "meters", "custom_fields"),
