@@ -15,10 +15,11 @@ from schemas.errors import ConflictError, StoreUnavailableError
 from schemas.patches import AssetPatch, JobStatus, PatchError, PatchJob
 
 # So many are applied in one transaction. Whoever else writes waits as long, and the disk is waited for as often.
-CHUNK_PATCHES = 100
+CHUNK_PATCHES = 50
 # A worker that isn't heard of for so long has lost its job. It hears of that itself before it does any harm.
 LEASE_US = 5_000_000
 
+KEY_CHARACTERS_MAX = 255
 KEY_TAKEN = "this Idempotency-Key was used for another request"
 FAILED = "this asset could not be patched: something went wrong here, and the log says what"
 

@@ -5,7 +5,7 @@ Source: the lease asset patch, "Endpoints".
 
 from starlette.responses import Response
 
-from handlers.patches import PatchRequest, accept
+from handlers.patches import KEY_CHARACTERS_MAX, PatchRequest, accept
 from handlers.queries.lists import Filter
 from handlers.queries.patches import PatchFilter, get_bulk_patch, list_bulk_patches, show
 from receiver.api.operation import Call, Operation, json_response
@@ -20,7 +20,6 @@ JOBS_PATH = f"{PATH}/bulkpatches"
 # A job that hasn't ended may be asked for again after so long.
 RETRY_AFTER_S = 1
 KEY = "Idempotency-Key"
-KEY_CHARACTERS_MAX = 255
 
 
 async def patch_assets(call: Call, _: Filter) -> Response:

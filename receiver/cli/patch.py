@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from handlers.patches import PatchRequest, accept
+from handlers.patches import KEY_CHARACTERS_MAX, PatchRequest, accept
 from handlers.ports import Store
 from handlers.queries.patches import get_bulk_patch
 from receiver.batch_files import STANDARD_INPUT, Fault
@@ -28,7 +28,7 @@ from receiver.cli.patch_sender import PatchSender
 from receiver.cli.send import is_http
 from receiver.cli.summary import FAULTS_SHOWN, Report, progress, show_faults
 from receiver.patch_worker import PatchWorker
-from receiver.settings import Settings
+from receiver.settings import Settings, SettingsError
 from receiver.wiring import now_us
 from schemas.errors import InvalidInputError
 from schemas.patches import BulkPatch, PatchJob
@@ -60,6 +60,8 @@ def patch(
 
     Without --wait a running service applies it; with --wait, and without --to, this command lends a hand.
     """
+    if key is not None and not 0 < len(key) <= KEY_CHARACTERS_MAX:
+        raise typer.BadParameter(f"expected 1 to {KEY_CHARACTERS_MAX} characters", param_hint="--key")
     body = _read(file)
     settings = settings_of(config)
     try:
@@ -73,7 +75,7 @@ def patch(
             sender = _sender(settings, to, client, secret, organization)
             job = run(_send(sender, body, key or str(uuid.uuid4()), wait=wait))
     except InvalidInputError as error:
-        if not error.problems:
+        if isinstance(error, SettingsError):
             raise
         show_faults([Fault.of(file, problem) for problem in error.problems])
         raise typer.Exit(PROBLEMS) from None
