@@ -6,30 +6,23 @@ environment is the business of `receiver.settings_file`.
 
 import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
+from receiver.alert_settings import AlertTarget
 from receiver.secret import Secret, shown_database, webhook_key
+from receiver.setting_types import Count, Days, Seconds, SecretReference, Text, Uuid, is_safe_address
 from schemas.errors import InvalidInputError, at
-from schemas.events import UUID_PATTERN
 
 MEBIBYTE = 1024 * 1024
 DEFAULT_SUBSCRIPTION = "default"
 SUBSCRIPTION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # A field name of RFC 9110, section 5.1.
 HeaderName = Annotated[str, Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")]
-Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-Seconds = Annotated[int, Meta(ge=1, le=10 * 366 * 86400)]
-Days = Annotated[int, Meta(ge=1, le=36500)]
-Uuid = Annotated[str, Meta(pattern=UUID_PATTERN)]
-Text = Annotated[str, Meta(min_length=1)]
 
 FEED_URL = "https://feed.api.eu1.scalar.zf.com"
 FEED_TOKEN_URL = "https://auth.api.eu1.scalar.zf.com/v1/integrators/token"  # noqa: S105 - an address
-# The message of a value that isn't one shows the pattern, never the value.
-SecretReference = Annotated[str, Meta(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)\Z")]
 
 # Given on the command line alone, so that no file or environment can switch the signature check off.
 FLAGS = frozenset({"allow_unsigned"})
@@ -144,18 +137,8 @@ class Feed(Struct, frozen=True):
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "organizations", tuple(name.lower() for name in self.organizations))
         for name in ("base_url", "token_url"):
-            if not _is_safe(getattr(self, name)):
+            if not is_safe_address(getattr(self, name)):
                 raise at(name, "expected an https address; http is for this machine alone")
-
-
-def _is_safe(url: str) -> bool:
-    """Whether credentials can be sent to an address: over TLS, or without leaving this machine."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    local = parts.hostname in {"127.0.0.1", "::1", "localhost"}
-    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))
 
 
 class Limits(Struct, frozen=True):
@@ -225,6 +208,10 @@ class Retention(Struct, frozen=True):
     patches_days: Annotated[
         Days | None,
         Meta(description="Days to keep bulk patches and their errors after they have ended; unset keeps them."),
+    ] = 90
+    alerts_days: Annotated[
+        Days | None,
+        Meta(description="Days to keep alerts that could not be delivered; unset keeps them."),
     ] = 90
 
 
@@ -302,15 +289,6 @@ class Settings(Struct, frozen=True):
         Meta(description="A reading without a unit is refused with a warning, or is assumed to be in its meter's unit."),
     ] = "reject"
     token_idle_s: Annotated[Seconds, Meta(description="A bearer token expires after so many seconds without use.")] = 86400
-    unit_meters: Annotated[
-        dict[Text, tuple[Text, ...]],
-        Meta(
-            description='Meters that a unit of this type delivers, as their codes, for example `tp = ["ODOMETER_KM"]`.',
-            examples=[["ODOMETER_KM"]],
-        ),
-    ] = {}
-    subscriptions: dict[str, Subscription] = {}
-    feeds: dict[str, Feed] = {}
     providers_folder: Annotated[
         Text | None,
         Meta(
@@ -322,6 +300,16 @@ class Settings(Struct, frozen=True):
         Literal["production", "staging"],
         Meta(description="Which of the environments of its definition a provider is pulled from."),
     ] = "production"
+    unit_meters: Annotated[
+        dict[Text, tuple[Text, ...]],
+        Meta(
+            description='Meters that a unit of this type delivers, as their codes, for example `tp = ["ODOMETER_KM"]`.',
+            examples=[["ODOMETER_KM"]],
+        ),
+    ] = {}
+    subscriptions: dict[str, Subscription] = {}
+    feeds: dict[str, Feed] = {}
+    alerts: dict[str, AlertTarget] = {}
     limits: Limits = Limits()
     retention: Retention = Retention()
     display_names: DisplayNames = DisplayNames()
@@ -344,6 +332,9 @@ class Settings(Struct, frozen=True):
                 raise at(
                     f"feeds.{name}", "is the name of a subscription too: what came by the one couldn't be told from the other"
                 )
+        for name in self.alerts:
+            if not SUBSCRIPTION_NAME.fullmatch(name):
+                raise at(f"alerts.{name}", "a name has 1 to 64 letters, digits, dots, underscores and hyphens")
 
     def organizations_of(self, name: str) -> tuple[str, ...]:
         """Whose events may come by a subscription or a feed today; none means anybody's, as for one that is gone."""

@@ -13,7 +13,7 @@ from receiver import settings_keys as keys
 BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
 FRESH_SECRET_BYTES = 32
 # The names that stand for NAME in the fresh file.
-EXAMPLES = {"subscriptions": "fleet-eu", "feeds": "datahub", "unit_meters": "tp"}
+EXAMPLES = {"subscriptions": "fleet-eu", "feeds": "datahub", "alerts": "ops", "unit_meters": "tp"}
 _HEAD = """\
 # The settings of drawbar. Each key can be set by an environment variable too, which wins: limits.page_max is
 # DRAWBAR_LIMITS_PAGE_MAX. What is commented out shows the default, or an example where there is none.
