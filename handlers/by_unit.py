@@ -1,6 +1,6 @@
 """Readings by unit: kept as the unit's, and put into the series of the asset that the unit was on at their time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import UNSET
 
@@ -14,9 +14,8 @@ from handlers.rules.sync_messages import inspection_after_retirement, suspect
 from handlers.rules.telematics import is_seen_by_unit, seen
 from handlers.rules.unit_readings import Taken, take
 from handlers.sync_receipts import first_receipt
-from handlers.unit_store import Attributed, attribute, store_unit_readings
+from handlers.unit_store import Attributed, attribute, locked_units, store_unit_readings
 from schemas.asset_plans import HeldMeter, MeterCount
-from schemas.pairing import UnitState
 from schemas.readings import Mark
 from schemas.registry_records import AttemptRow, SyncRow
 from schemas.unit_readings import (
@@ -34,30 +33,33 @@ async def take_readings(
 ) -> UnitReadingsAnswer:
     """Keep readings of units, and attribute those that a pairing covers.
 
-    A request that came before (same client, syncBatchId and body) adds nothing. Units are locked, so that a pairing which is
-    being recorded elsewhere either sees these readings or is seen by them.
+    A request that came before (same client, syncBatchId and body) adds nothing.
     """
     sound = {index: entry for index, entry in enumerate(sent.entries) if isinstance(entry, UnitReadingEntry)}
-    states = await tx.histories.lock(sorted({(organization_id, entry.unit_id) for entry in sound.values()})) if sound else {}
-    writing = await begin(tx, organization_id, actor, now_us)
-    first = await first_receipt(tx, writing, sent.sync_batch_id, sent.body_hash)
-    context = SyncContext(first.seq, first.received_at_us, now_us, rules.missing_unit)
-    codes = sorted({entry.meter_code for entry in sound.values()})
-    meters = {meter.code: meter for meter in await tx.registry.references.meters(organization_id, codes)} if codes else {}
-    taken = {index: take(entry, index, meters, context) for index, entry in sound.items()}
-    accepted = [index for index, one in taken.items() if one.refused is None]
-    attributed, view = await attribute(tx, organization_id, [taken[index].reading for index in accepted], rules)
-    belongs = dict(zip(accepted, attributed, strict=True))
-    for index, one in list(belongs.items()):
-        if refused := refusal(one):
-            taken[index] = taken[index]._replace(refused=refused)
-            del belongs[index]
-    marks = await store_unit_readings(tx, writing, list(belongs.values()), view)
-    await _count(tx, view, first, belongs.values())
-    await _hold_back(tx, writing, first, [(index, one) for index, one in taken.items() if one.held])
-    # Locking made rows for units of which nothing is recorded.
-    await tx.histories.remove_units([unit for unit, state in states.items() if state == UnitState()])
+    async with locked_units(tx, organization_id, (entry.unit_id for entry in sound.values())):
+        writing = await begin(tx, organization_id, actor, now_us)
+        first = await first_receipt(tx, writing, sent.sync_batch_id, sent.body_hash)
+        taken = await _take(tx, sound, SyncContext(first.seq, first.received_at_us, now_us, rules.missing_unit), organization_id)
+        accepted = [index for index, one in taken.items() if one.refused is None]
+        attributed, view = await attribute(tx, organization_id, [taken[index].reading for index in accepted], rules)
+        belongs = dict(zip(accepted, attributed, strict=True))
+        for index, one in list(belongs.items()):
+            if refused := refusal(one):
+                taken[index] = taken[index]._replace(refused=refused)
+                del belongs[index]
+        marks = await store_unit_readings(tx, writing, list(belongs.values()), view)
+        await _count(tx, view, first, belongs.values())
+        await _hold_back(tx, writing, first, [(index, one) for index, one in taken.items() if one.held])
     return _answer(sent, taken, belongs, marks)
+
+
+async def _take(
+    tx: Transaction, entries: Mapping[int, UnitReadingEntry], context: SyncContext, organization_id: str
+) -> dict[int, Taken]:
+    codes = sorted({entry.meter_code for entry in entries.values()})
+    found = await tx.registry.references.meters(organization_id, codes) if codes else []
+    meters = {meter.code: meter for meter in found}
+    return {index: take(entry, index, meters, context) for index, entry in entries.items()}
 
 
 def refusal(one: Attributed) -> str | None:

@@ -6,7 +6,7 @@ A write begins with `begin`, which makes it the only one of its organization, pl
 
 from collections.abc import Iterator, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from handlers.ports import Transaction
 from handlers.registry_view import RegistryView, vin_of
@@ -20,7 +20,7 @@ from schemas.asset_plans import AssetPlan
 from schemas.asset_sync_decoding import thresholds_of
 from schemas.assets import Asset, Explicit
 from schemas.errors import InvalidInputError
-from schemas.readings import NO_THRESHOLDS, Mark, Thresholds
+from schemas.readings import NO_THRESHOLDS, Mark, Reading, Thresholds
 from schemas.registry_records import ActorKind, AssetMeterRow, AttemptRow, HistoryRow, SeriesKey
 from schemas.wire import to_json_text
 
@@ -36,18 +36,26 @@ class Actor(Struct, frozen=True):
 
 
 class Writing(Struct):
-    """One write to one organization's registry, and the numbers of its commit."""
+    """One write to one organization's registry, and the numbers of its commit.
+
+    `receipts` are the times at which what it applies came first, by sequence, where that wasn't now.
+    """
 
     organization_id: str
     actor: Actor
     commit_id: int
     now_us: int
     used: int = 1
+    receipts: dict[int, int] = field(default_factory=dict)
 
     @property
     def seq(self) -> int:
         """The journal sequence of what is written; the numbers of its readings follow it."""
         return self.commit_id * IDS_PER_COMMIT + 1
+
+    def received_at_us(self, reading: Reading) -> int:
+        """When a reading was received."""
+        return self.receipts.get(reading.seq, self.now_us)
 
     def new_number(self) -> int:
         """A number for a row of its history or its log, rising."""
@@ -134,7 +142,7 @@ async def _write_readings(tx: Transaction, writing: Writing, plans: Sequence[Ass
             if reading.position >= IDS_PER_COMMIT - 2:
                 raise InvalidInputError("more readings than one request can bring")
             change = _change(changes, (plan.asset.asset_id, reading.meter_code), view)
-            change.arrivals.append(Arrival(numbered(reading), writing.now_us))
+            change.arrivals.append(Arrival(numbered(reading), writing.received_at_us(reading)))
         for meter in plan.meters:
             key = (plan.asset.asset_id, meter.meter_code)
             row = view.meters.get(key[0], {}).get(key[1])

@@ -14,4 +14,6 @@ async def first_receipt(tx: Transaction, writing: Writing, sync_batch_id: str | 
     known = await tx.registry.journal.find_sync(writing.organization_id, client_id, sync_batch_id, body_hash)
     if known is None:
         await tx.registry.journal.add_sync(row)
-    return known or row
+        return row
+    writing.receipts[known.seq] = known.received_at_us
+    return known

@@ -1,6 +1,7 @@
 """Readings of units into the store: whose they are by the pairings of now, and into the series of those assets."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from handlers.ports import Transaction
@@ -9,6 +10,7 @@ from handlers.registry_view import RegistryRules, RegistryView, view_of_assets
 from handlers.rules.series_change import Arrival, SeriesChange, numbered, reading_no
 from handlers.series import change_series
 from schemas.assets import Asset
+from schemas.pairing import UnitState
 from schemas.readings import Mark, Reading
 from schemas.registry_records import SeriesKey, UnitReadingRow
 
@@ -18,6 +20,18 @@ class Attributed(NamedTuple):
 
     reading: Reading
     asset: Asset | None
+
+
+@asynccontextmanager
+async def locked_units(tx: Transaction, organization_id: str, unit_ids: Iterable[str]) -> AsyncIterator[None]:
+    """Lock units, so that a pairing which is being recorded elsewhere either sees their readings or is seen by them.
+
+    Locking makes rows for units of which nothing is recorded; they are gone again at the end.
+    """
+    units = sorted({(organization_id, unit_id) for unit_id in unit_ids})
+    states = await tx.histories.lock(units) if units else {}
+    yield
+    await tx.histories.remove_units([unit for unit, state in states.items() if state == UnitState()])
 
 
 async def attribute(
@@ -60,7 +74,7 @@ async def store_unit_readings(
             key = (asset.asset_id, reading.meter_code)
             if key not in changes:
                 changes[key] = SeriesChange(bounds_of(view.index.explicit(asset.asset_id).get(reading.meter_code)))
-            changes[key].arrivals.append(Arrival(numbered(reading), writing.now_us))
+            changes[key].arrivals.append(Arrival(numbered(reading), writing.received_at_us(reading)))
     return await change_series(tx, organization_id, changes)
 
 
@@ -74,6 +88,6 @@ def _row(writing: Writing, reading: Reading, asset_id: str | None) -> UnitReadin
         reading.value,
         reading.source,
         reading.note,
-        writing.now_us,
+        writing.received_at_us(reading),
         asset_id,
     )

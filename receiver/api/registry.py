@@ -1,6 +1,6 @@
 """The operations of the registry: assets, their meters and readings, and what is set up before them."""
 
-from receiver.api import asset_sync, assets, references, unit_readings
+from receiver.api import asset_sync, assets, missing_meters, references, unit_readings
 from receiver.api.operation import Operation
 
 # The fixed paths first: what follows `/assets/` can be any reference to an asset.
@@ -9,4 +9,5 @@ OPERATIONS: tuple[Operation, ...] = (
     *assets.OPERATIONS,
     *references.OPERATIONS,
     *unit_readings.OPERATIONS,
+    *missing_meters.OPERATIONS,
 )
