@@ -94,6 +94,47 @@ async def test_a_patched_serial_number_is_what_matching_sees(api: Api) -> None:
     assert await found("1HGCM82633A000001") == []
 
 
+async def test_from_a_sync_to_the_history(api: Api) -> None:
+    """An asset that was synced is patched by the integer id of the sync's answer; its queries and its history show it."""
+    client = await api.credentials(ORGANIZATION, "sync", "read")
+    asset = {"externalAssetId": "TRUCK-1", "name": "Truck", "serial": "OLD", "customFields": {"Year": 2019, "Colour": "red"}}
+    synced = await api.ask("/api/v1/assets/sync", client, "POST", json={"assets": [asset]})
+    (result,) = synced.json()["results"]
+    fields = {"Employee name": "Hans Peter", "Colour": None}
+    properties = {
+        "serialNumber": "1HGCM82633A000001",
+        "location": "Yard",
+        "locationOfInstallation": "Bay 7",
+        "orderNumber": "4711",
+    }
+    body = [{"assetId": result["leaseAssetId"], **properties, "costCenter": "70998", "customerSpecificFields": fields}]
+    job = await finished(api, await accepted(api, body, client))
+    assert job["status"] == "successful"
+    shown = await api.get(f"/api/v1/assets/{result['assetId']}", client)
+    assert shown == shown | {
+        "serial": "1HGCM82633A000001",
+        "location": "Yard",
+        "locationOfInstallation": "Bay 7",
+        "orderNumber": "4711",
+        "costCenter": "70998",
+        "customFields": {"Year": 2019, "Employee name": "Hans Peter"},
+    }
+    assert [found["leaseAssetId"] for found in await api.items("/api/v1/assets", client, vin="1HGCM82633A000001")] == [
+        result["leaseAssetId"]
+    ]
+    latest = (await api.items(f"/api/v1/assets/{result['assetId']}/history", client))[0]
+    assert latest["actor"] == {"kind": "patch", "name": str(job["id"])}
+    assert {change["field"]: (change["from"], change["to"]) for change in latest["changes"]} == {
+        "serial": ("OLD", "1HGCM82633A000001"),
+        "location": (None, "Yard"),
+        "locationOfInstallation": (None, "Bay 7"),
+        "orderNumber": (None, "4711"),
+        "costCenter": (None, "70998"),
+        "customFields.Colour": ("red", None),
+        "customFields.Employee name": (None, "Hans Peter"),
+    }
+
+
 async def test_every_place_that_is_wrong_is_told(api: Api) -> None:
     """What breaks a rule and what isn't declared come back together, in the order of the list, and nothing is taken."""
     await declare(api, "Employee name")

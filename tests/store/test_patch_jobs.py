@@ -1,6 +1,7 @@
 """Bulk jobs in the store: who gets which, how far they are, and when they are forgotten."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import TypeVar
@@ -8,9 +9,13 @@ from typing import TypeVar
 import pytest
 
 from handlers.ports import PatchJobs
+from receiver.duties import DAY_US, Duties
+from receiver.metrics import Metrics
+from receiver.settings import Retention, Settings
 from schemas.errors import ConflictError
 from schemas.patches import AssetPatch, PatchError, PatchJob
 from storage import open_engine
+from storage.patches import SQL
 from storage.store import DatabaseStore
 from tests.support.facts import ORGANIZATION
 from tests.support.store import OTHER, rows, wipe
@@ -174,6 +179,49 @@ async def test_jobs_that_ended_are_forgotten_with_all_of_theirs(store: DatabaseS
     for table in ("patch_jobs", "patch_chunks", "patch_errors"):
         kept = await rows(store, f"SELECT DISTINCT job_id FROM {table} ORDER BY job_id")  # noqa: S608 - names of ours
         assert [job_id for (job_id,) in kept] == [young.job_id, running.job_id]
+
+
+VALUES: dict[str, object] = {
+    "organization_id": ORGANIZATION,
+    "client_id": "c",
+    "idempotency_key": "k",
+    "status": "failed",
+    "job_ids": [1, 2],
+    "organization_ids": [ORGANIZATION, OTHER],
+    "worker": "w",
+    "lock": False,
+}
+
+
+@pytest.mark.parametrize("without", [(), ("organization_id",), ("status",), ("organization_id", "status")])
+@pytest.mark.parametrize("name", [name for name in SQL if not name.startswith("insert_")])
+async def test_nothing_is_found_by_reading_a_table(shared_sqlite_url: str, name: str, without: tuple[str, ...]) -> None:
+    """Every statement goes by an index, whichever filters are given; none sorts, and a whole index is read of open jobs alone."""
+    asked = SQL[name]
+    left_out = [flag for flag in without if flag in asked.flags]
+    values = {each: VALUES.get(each, 1) for each in (*asked.parameters, *asked.flags)} | dict.fromkeys(left_out)
+    engine = open_engine(shared_sqlite_url)
+    try:
+        plan = await engine.read(lambda connection: connection.fetch(asked.prefixed("EXPLAIN QUERY PLAN"), **values))
+    finally:
+        await engine.close()
+    steps = [row[3] for row in plan]
+    assert not [step for step in steps if "TEMP B-TREE" in step]
+    whole = [step for step in steps if step.startswith("SCAN") and "json_each" not in step]
+    assert all(re.fullmatch("SCAN (job|patch_jobs) USING INDEX patch_jobs_(open|next)", step) for step in whole)
+
+
+async def test_the_service_forgets_jobs_in_time(store: DatabaseStore) -> None:
+    """Jobs go so many days after their end, however many there are; without a setting none does."""
+    jobs = [await put(store, chunks=1) for _ in range(105)]
+    for number, job in enumerate(jobs):
+        await end(store, job, NOW + (number == 104))
+    clock = NOW + 90 * DAY_US + 1
+    for days, left in ((None, 105), (91, 105), (90, 1)):
+        settings = Settings(retention=Retention(patches_days=days))
+        await Duties(store, settings, Metrics(), lambda: clock).once()
+        assert len(await rows(store, "SELECT job_id FROM patch_jobs")) == left
+    assert Retention().patches_days == 90
 
 
 async def test_no_two_workers_get_one_job(shared_postgres_url: str) -> None:
