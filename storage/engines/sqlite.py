@@ -168,8 +168,14 @@ class SqliteEngine:
                 await self._open_writer()
 
     async def _open(self, pragmas: tuple[str, ...]) -> aiosqlite.Connection:
+        db = aiosqlite.Connection(partial(_connect, self._path, pragmas), iter_chunk_size=64)
         with self._opening():
-            return await aiosqlite.Connection(partial(_connect, self._path, pragmas), iter_chunk_size=64)
+            try:
+                return await db
+            except (sqlite3.Error, OSError):
+                # Its thread is about to end, and would fail aloud if this event loop ended before it.
+                db._thread.join()  # noqa: SLF001 - aiosqlite waits for it only where the connection was opened
+                raise
 
     @contextmanager
     def _opening(self) -> Iterator[None]:
