@@ -46,10 +46,10 @@ def test_a_file_of_lines_is_a_batch_a_line(tmp_path: Path, name: str, ending: by
 
 def test_compressed_files_are_read_as_their_name_says(tmp_path: Path) -> None:
     """Several gzip members in one file are one stream; a bare `.gz` is told by what is in it."""
-    (tmp_path / "a.json.gz").write_bytes(gzip.compress(b'{"a":\n1}'))
-    (tmp_path / "b.ndjson.gz").write_bytes(gzip.compress(b"{}\n[") + gzip.compress(b"1]\n"))
-    (tmp_path / "c.gz").write_bytes(gzip.compress(b"{}\n{}\n"))
-    (tmp_path / "d.gz").write_bytes(gzip.compress(b"{\n}\n"))
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress(b'{"a":\n1}', mtime=0))
+    (tmp_path / "b.ndjson.gz").write_bytes(gzip.compress(b"{}\n[", mtime=0) + gzip.compress(b"1]\n"))
+    (tmp_path / "c.gz").write_bytes(gzip.compress(b"{}\n{}\n", mtime=0))
+    (tmp_path / "d.gz").write_bytes(gzip.compress(b"{\n}\n", mtime=0))
     assert read(*sorted(tmp_path.iterdir())) == (
         [
             ("a.json.gz", b'{"a":\n1}'),
@@ -96,7 +96,7 @@ def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
         (b'{"a": 1}\n\n{}\n', [("standard input:1", b'{"a": 1}'), ("standard input:3", b"{}")]),
         (b'{\n"a": {}}\n', [("standard input", b'{\n"a": {}}\n')]),
         (b'{"a": {}\n}\n', [("standard input", b'{"a": {}\n}\n')]),
-        (gzip.compress(b"{}\n{}\n"), [("standard input:1", b"{}"), ("standard input:2", b"{}")]),
+        (gzip.compress(b"{}\n{}\n", mtime=0), [("standard input:1", b"{}"), ("standard input:2", b"{}")]),
     ],
 )
 def test_standard_input_is_told_by_what_is_in_it(
@@ -122,7 +122,7 @@ def test_a_named_pipe_is_read_like_standard_input(tmp_path: Path) -> None:
 def test_what_breaks_off_is_told_and_the_rest_is_read(tmp_path: Path) -> None:
     """A truncated or damaged file gives what can be read of it, and doesn't keep the others from being read."""
     lines = b"".join(b'{"number": %d, "rest": "%s"}\n' % (number, os.urandom(20).hex().encode()) for number in range(200))
-    (tmp_path / "a.ndjson.gz").write_bytes(gzip.compress(lines)[:-500])
+    (tmp_path / "a.ndjson.gz").write_bytes(gzip.compress(lines, mtime=0)[:-500])
     (tmp_path / "b.json.gz").write_bytes(b"no gzip")
     (tmp_path / "c.json").write_bytes(b"{}")
     batches, faults = read(tmp_path)
@@ -166,7 +166,7 @@ def test_standard_input_beyond_the_limit_is_told(monkeypatch: pytest.MonkeyPatch
 def test_how_far_reading_is_can_be_told(tmp_path: Path) -> None:
     """In bytes of the files as they lie there, compressed ones too; all of them in the end."""
     (tmp_path / "a.ndjson").write_bytes(b"{}\n" * 10_000)
-    (tmp_path / "b.ndjson.gz").write_bytes(gzip.compress(b"{}\n" * 10_000))
+    (tmp_path / "b.ndjson.gz").write_bytes(gzip.compress(b"{}\n" * 10_000, mtime=0))
     (tmp_path / "c.json").write_bytes(b"{}")
     reader = BatchReader(find_files([str(tmp_path)]), LIMIT)
     total = sum(path.stat().st_size for path in tmp_path.iterdir())
@@ -188,7 +188,7 @@ def test_lines_come_out_as_they_went_in(tmp_path: Path, lines: list[bytes], pack
     """Whatever their bytes are, those within the limit come with their numbers, and of the others the number is told."""
     path = tmp_path / ("a.ndjson.gz" if packed else "a.ndjson")
     content = b"\n".join(lines)
-    path.write_bytes(gzip.compress(content) if packed else content)
+    path.write_bytes(gzip.compress(content, mtime=0) if packed else content)
     reader = BatchReader([Source(path, "lines")], limit)
     assert list(reader) == [BatchFile(f"{path}:{number}", line) for number, line in enumerate(lines, 1) if len(line) <= limit]
     assert [fault.file for fault in reader.faults] == [
