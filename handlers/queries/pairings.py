@@ -13,8 +13,6 @@ from schemas.errors import NotFoundError
 from schemas.pages import Page
 from schemas.wire import encode_cursor
 
-__all__ = ["PairingFilter", "get_pairing", "list_asset_pairings", "list_pairings", "list_unit_pairings"]
-
 
 async def list_pairings(tx: Transaction, viewer: Viewer, asked: PairingFilter, page: PageAsked) -> Page[Pairing]:
     """Intervals, newest first by their start, or by their end where the start is unknown.

@@ -7,7 +7,8 @@ from msgspec import Meta
 from starlette.responses import Response, StreamingResponse
 
 from handlers.queries.lists import PageAsked
-from handlers.queries.pairings import PairingFilter, list_pairings
+from handlers.queries.pairing_filter import PairingFilter
+from handlers.queries.pairings import list_pairings
 from receiver.api.operation import Call, Operation
 from receiver.pairing_table import HEADER, csv_row, csv_rows
 from schemas.answers import Pairing

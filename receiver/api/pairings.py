@@ -4,7 +4,8 @@ from starlette.responses import Response
 
 from handlers.queries.as_of import AsOf
 from handlers.queries.lists import Filter
-from handlers.queries.pairings import PairingFilter, get_pairing, list_asset_pairings, list_pairings
+from handlers.queries.pairing_filter import PairingFilter
+from handlers.queries.pairings import get_pairing, list_asset_pairings, list_pairings
 from receiver.api.operation import Call, Operation, json_response
 from schemas.answers import Pairing
 from schemas.pages import Page
