@@ -141,6 +141,15 @@ async def table_of_applied(store: DatabaseStore) -> AsyncIterator[None]:
         await execute(store, "DROP TABLE applied")
 
 
+async def test_a_key_that_comes_twice_at_once_is_one_job(store: DatabaseStore) -> None:
+    """Requests with one key that arrive together become one job, on either engine."""
+    body = to_json([{"assetId": 1}])
+    asked = PatchRequest(ORGANIZATION, "a client", "k", body)
+    jobs = await asyncio.gather(*(accept(store, asked, 10, NOW_US) for _ in range(6)))
+    assert len({job.job_id for job in jobs}) == 1
+    assert len(await store.read(lambda tx: tx.patches.list_jobs(2**62, 10, None, status=None))) == 1
+
+
 async def test_progress_is_told_and_kept(store: DatabaseStore) -> None:
     """A job is worked on chunk by chunk, and after each the store says how far it is."""
     await put_assets(store, *map(asset, range(1, 8)))
