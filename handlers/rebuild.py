@@ -1,4 +1,4 @@
-"""Compute all that is derived of units afresh from what is recorded, and a digest over it."""
+"""Compute all that is derived afresh from what is recorded, and a digest over it."""
 
 import hashlib
 from collections.abc import Callable
@@ -7,25 +7,39 @@ from msgspec import Struct
 
 from handlers.ports import Store, Transaction, Unit
 from handlers.refold import load_recorded, tell, write_plans
+from handlers.registry_rebuild import add_registry, rebuild_registry
+from handlers.rules.implied import UnitMeters
 from handlers.rules.mending import mend, right_rows
 from schemas.wire import to_json
 
 UNITS_AT_A_TIME = 500
+_NO_METERS: UnitMeters = {}
 
 
 class Rebuilt(Struct, frozen=True, rename="camel"):
-    """How many units were folded again, how many of them had been stored wrongly, and the digests before and after."""
+    """How many units were folded again, how many of them had been stored wrongly, and the digests before and after.
+
+    `series` were judged again in the registry, where `registry_mended` rows and series had been stored wrongly.
+    """
 
     units: int
     mended: int
+    series: int
+    registry_mended: int
     digest_before: str
     digest_after: str
 
 
-async def rebuild(store: Store, clock: Callable[[], int], progress: Callable[[int], None] = lambda _: None) -> Rebuilt:
-    """Fold every unit from its start and write what differs, some units in a transaction; `progress` is told how many are done.
+async def rebuild(
+    store: Store,
+    clock: Callable[[], int],
+    progress: Callable[[int], None] = lambda _: None,
+    unit_meters: UnitMeters = _NO_METERS,
+) -> Rebuilt:
+    """Fold every unit from its start and write what differs, some units in a transaction; then the same of the registry.
 
-    Deliveries may come in meanwhile: units are locked while they are folded.
+    `progress` is told how many units are done, `unit_meters` is which meters units deliver by the settings. Deliveries and syncs
+    may come in meanwhile: what is mended is locked.
     """
     before = await digest(store)
     units, mended, after = 0, 0, ("", "")
@@ -38,9 +52,11 @@ async def rebuild(store: Store, clock: Callable[[], int], progress: Callable[[in
 
         page, wrong = await store.write(work)
         if not page:
-            return Rebuilt(units, mended, before, await digest(store))
+            break
         units, mended, after = units + len(page), mended + wrong, page[-1]
         progress(units)
+    series, registry_mended = await rebuild_registry(store, unit_meters)
+    return Rebuilt(units, mended, series, registry_mended, before, await digest(store))
 
 
 async def _rebuild_units(tx: Transaction, units: list[Unit], now_us: int) -> int:
@@ -60,12 +76,12 @@ async def _rebuild_units(tx: Transaction, units: list[Unit], now_us: int) -> int
 
 
 async def digest(store: Store) -> str:
-    """The digest over all derived state of units, as `digest_of` makes it, of one snapshot."""
+    """The digest over all derived state, as `digest_of` makes it, of one snapshot."""
     return await store.read(digest_of)
 
 
 async def digest_of(tx: Transaction) -> str:
-    """SHA-256 in hex over all derived state of units, in their order; equal state gives an equal digest on either engine.
+    """SHA-256 in hex over all derived state of units and of the registry; equal state gives an equal digest on either engine.
 
     Left out are when a row was written and other ids of pairings and cases, which both depend on how deliveries came.
     """
@@ -78,4 +94,5 @@ async def digest_of(tx: Transaction) -> str:
             undated = [pairing._replace(updated_at_us=0) for pairing in pairings]
             hashed.update(to_json((unit, row, undated, cases, flags)))
         after = page[-1]
+    await add_registry(tx, hashed)
     return hashed.hexdigest()

@@ -18,6 +18,7 @@ from schemas.registry_records import (
     OpenPairing,
     Place,
     ReadingRow,
+    SerialRow,
     SeriesKey,
     SeriesRow,
     SyncRow,
@@ -67,8 +68,8 @@ class Assets(Protocol):
         """Assets in the order of their creation, from after an integer id."""
         ...
 
-    async def all_ids(self, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
-        """(organization, asset id) of all assets, in order."""
+    async def all_vins(self, after: tuple[str, str], limit: int) -> list[SerialRow]:
+        """All assets with their serials and VINs, in order."""
         ...
 
     async def links_to(self, organization_id: str, datahub_asset_ids: Sequence[str]) -> dict[str, str]:
@@ -174,8 +175,8 @@ class Readings(Protocol):
 class UnitReadings(Protocol):
     """Readings as units brought them."""
 
-    async def known(self, organization_id: str, places: Sequence[tuple[str, int, int]]) -> set[int]:
-        """The numbers of those that are there already, given by (unit, time, number)."""
+    async def at(self, organization_id: str, places: Sequence[tuple[str, int, int]]) -> list[UnitReadingRow]:
+        """Readings by (unit, time, number)."""
         ...
 
     async def insert(self, rows: Sequence[UnitReadingRow]) -> None: ...

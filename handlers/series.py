@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from handlers.ports import Transaction
 from handlers.rules.readings import Tail
 from handlers.rules.series_change import SeriesChange, SeriesJudgement, stored_reading, stored_tail
-from schemas.readings import Mark, Reading
+from schemas.readings import Mark, Reading, Thresholds
 from schemas.registry_records import ReadingRow, SeriesKey
 
 # Readings of each series on the first page of a neighbourhood, where judgement mostly settles, and on the pages after it.
@@ -19,8 +19,20 @@ PAGE = 2000
 
 async def change_series(tx: Transaction, organization_id: str, changes: Mapping[SeriesKey, SeriesChange]) -> dict[int, Mark]:
     """Store arrivals, but for those that are there already, and judge all that they change; the marks of arrivals by number."""
+    judged = await _change(tx, organization_id, changes)
+    return {number: mark for one in judged for number, mark in one.told.items()}
+
+
+async def mend_series(tx: Transaction, organization_id: str, thresholds: Mapping[SeriesKey, Thresholds]) -> int:
+    """Judge whole series again, whatever is stored of the judgement; how many of them had been stored wrongly."""
+    changes = {key: SeriesChange(bounds, distrusted=True) for key, bounds in thresholds.items()}
+    judged = await _change(tx, organization_id, changes)
+    return sum(one.remarked > 0 or one.row() != one.stored for one in judged)
+
+
+async def _change(tx: Transaction, organization_id: str, changes: Mapping[SeriesKey, SeriesChange]) -> list[SeriesJudgement]:
     if not changes:
-        return {}
+        return []
     readings = tx.registry.readings
     stored = await readings.series(organization_id, list(changes))
     judged = [SeriesJudgement(key, change, stored.get(key)) for key, change in changes.items()]
@@ -28,28 +40,29 @@ async def change_series(tx: Transaction, organization_id: str, changes: Mapping[
         if one.is_onward:
             one.start(stored_tail(one.stored))
             one.take((), end=True)
-    await _judge_late(tx, organization_id, [one for one in judged if not one.is_onward])
+    late = [one for one in judged if not one.is_onward]
+    if late:
+        await _judge_late(tx, organization_id, late)
     await readings.insert(organization_id, [row for one in judged for row in one.inserts()])
-    await readings.set_marks(organization_id, [row for one in judged for row in one.marks])
     rows = [(one, one.row()) for one in judged]
     await readings.put_series(
         organization_id,
         [row for one, row in rows if row is not None and row != one.stored],
         [one.key for one, row in rows if row is None and one.stored is not None],
     )
-    return {number: mark for one in judged for number, mark in one.told.items()}
+    return judged
 
 
 async def _judge_late(tx: Transaction, organization_id: str, late: Sequence[SeriesJudgement]) -> None:
     """Judge with what is stored around the changes."""
     readings = tx.registry.readings
-    starts = [(one.key, one.from_us) for one in late if not one.change.anew]
+    starts = [(one.key, one.from_us) for one in late if not one.from_start]
     accepted = telling = last = {}
     before: dict[SeriesKey, list[ReadingRow]] = {}
     if starts:
         accepted = await readings.last_before(organization_id, starts, accepted=True)
         telling = await readings.last_before(organization_id, starts, telling=True)
-        spans = [(one.key, one.context_us, one.from_us) for one in late if not one.change.anew]
+        spans = [(one.key, one.context_us, one.from_us) for one in late if not one.from_start]
         before = await readings.between(organization_id, spans)
     vacated = [(one.key, one.from_us) for one in late if one.change.removed_us]
     if vacated:
@@ -63,6 +76,7 @@ async def _judge_late(tx: Transaction, organization_id: str, late: Sequence[Seri
         for one in going:
             page = pages.get(one.key, [])
             one.take(page, end=len(page) < size)
+        await readings.set_marks(organization_id, [row for one in going for row in one.take_marks()])
         going, size = [one for one in going if not one.is_done], PAGE
 
 

@@ -60,7 +60,8 @@ async def store_unit_readings(
     """
     organization_id = writing.organization_id
     places = [(one.unit_id or "", one.at_us, reading_no(one)) for one, _ in readings if one.seq != writing.seq]
-    known = await tx.registry.unit_readings.known(organization_id, places) if places else set()
+    stored = await tx.registry.unit_readings.at(organization_id, places) if places else []
+    known = {row.reading_no for row in stored}
     await tx.registry.unit_readings.insert(
         [
             _row(writing, reading, asset.asset_id if asset else None)

@@ -34,6 +34,15 @@ class VinRow(NamedTuple):
     provisional: bool
 
 
+class SerialRow(NamedTuple):
+    """An asset's serial, and the VIN that is stored for it."""
+
+    organization_id: str
+    asset_id: str
+    serial: str | None
+    vin: str | None
+
+
 class AssetMeterRow(NamedTuple):
     """What is stored of an assignment. `explicit` is None where nothing was said of it."""
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 from schemas.assets import Asset
 from schemas.decimals import decoder
 from schemas.readings import JsonObject
-from schemas.registry_records import AssetRow, OpenPairing, VinRow
+from schemas.registry_records import AssetRow, OpenPairing, SerialRow, VinRow
 from schemas.wire import to_json_text
 from storage.engine import Connection, Row
 from storage.rows import columns
@@ -164,10 +164,10 @@ class AssetTables:
         )
         return [AssetRow(row[0], _asset(row)) for row in rows]
 
-    async def all_ids(self, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
-        """(organization, asset id) of all assets, in order."""
-        rows = await self._connection.fetch(SQL["assets_after"], organization_id=after[0], asset_id=after[1], limit=limit)
-        return [(row[0], row[1]) for row in rows]
+    async def all_vins(self, after: tuple[str, str], limit: int) -> list[SerialRow]:
+        """All assets with their serials and VINs, in order."""
+        rows = await self._connection.fetch(SQL["vins_after"], organization_id=after[0], asset_id=after[1], limit=limit)
+        return [SerialRow(*row) for row in rows]
 
     async def links_to(self, organization_id: str, datahub_asset_ids: Sequence[str]) -> dict[str, str]:
         """The assets that some Datahub assets are."""

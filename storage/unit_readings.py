@@ -22,16 +22,16 @@ class UnitReadingTable:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def known(self, organization_id: str, places: Sequence[tuple[str, int, int]]) -> set[int]:
-        """The numbers of those readings that are there already."""
+    async def at(self, organization_id: str, places: Sequence[tuple[str, int, int]]) -> list[UnitReadingRow]:
+        """Readings by (unit, time, number)."""
         rows = await self._connection.fetch(
-            SQL["known_unit_readings"],
+            SQL["unit_readings_at"],
             organization_id=organization_id,
             unit_id=[place[0] for place in places],
             at_us=[place[1] for place in places],
             reading_no=[place[2] for place in places],
         )
-        return {row[0] for row in rows}
+        return [_reading(row) for row in rows]
 
     async def insert(self, rows: Sequence[UnitReadingRow]) -> None:
         """Add readings."""

@@ -31,13 +31,14 @@ class SeriesChange(Struct):
     """What a transaction does to one series.
 
     `removed_us` are the times of readings that were taken out of it already. With `anew` all of it is judged again, since its
-    thresholds are others.
+    thresholds are others; with `distrusted` too, since even what it is said to come to may be wrong.
     """
 
     thresholds: Thresholds = NO_THRESHOLDS
     arrivals: list[Arrival] = field(default_factory=list)
     removed_us: list[int] = field(default_factory=list)
     anew: bool = False
+    distrusted: bool = False
 
 
 def reading_no(reading: Reading) -> int:
@@ -63,11 +64,14 @@ class SeriesJudgement:
         self._changed_us = [arrival.reading.at_us for arrival in change.arrivals] + change.removed_us
         self.from_us = min(self._changed_us, default=0)
         self.context_us = neighbourhood([self.from_us]).context_us
-        untouched = not (change.anew or change.removed_us)
-        self.is_onward = stored is None or (untouched and stored.last_at_us < self.context_us)
-        self.place = Place(_BEFORE_ALL if change.anew else self.from_us, _BEFORE_ALL)
+        self.from_start = change.anew or change.distrusted
+        untouched = not (self.from_start or change.removed_us)
+        is_empty = stored is None and not change.distrusted
+        self.is_onward = is_empty or (untouched and stored is not None and stored.last_at_us < self.context_us)
+        self.place = Place(_BEFORE_ALL if self.from_start else self.from_us, _BEFORE_ALL)
         self.is_done = False
-        self.marks: list[MarkRow] = []
+        self.remarked = 0
+        self._marks: list[MarkRow] = []
         self.told: dict[int, Mark] = {}
         self._last_us: int | None = None
         self._has_ended = False
@@ -75,7 +79,7 @@ class SeriesJudgement:
 
     def start(self, tail: Tail, before: Sequence[ReadingRow] = (), last_us: int | None = None) -> None:
         """What lies before the first change: the tail, the readings of the second before, the time of the last of all."""
-        changed_us = [_NEVER_US] if self.change.anew else self._changed_us
+        changed_us = [_NEVER_US] if self.from_start else self._changed_us
         marked = [Marked(stored_reading(row), stored_mark(row)) for row in before]
         self._rejudging = Rejudging(self.change.thresholds, tail, marked, changed_us)
         self._last_us = last_us
@@ -98,7 +102,13 @@ class SeriesJudgement:
             if reading.seq in self._new:
                 self.told[reading.seq] = mark
             else:
-                self.marks.append(MarkRow(*self.key, reading.at_us, reading.seq, mark.status, int(mark.shown), mark.reason))
+                self._marks.append(MarkRow(*self.key, reading.at_us, reading.seq, mark.status, int(mark.shown), mark.reason))
+
+    def take_marks(self) -> list[MarkRow]:
+        """The marks of stored readings that are others now, each given once; `remarked` counts them."""
+        marks, self._marks = self._marks, []
+        self.remarked += len(marks)
+        return marks
 
     def inserts(self) -> Iterator[ReadingRow]:
         """The rows of the arrivals that weren't there."""

@@ -44,10 +44,13 @@ def rebuild(config: ConfigOption = None, *, as_json: JsonOption = False) -> None
     if as_json:
         print_json(done)
     else:
-        rows = [(done.units, done.mended, done.digest_before, done.digest_after)]
-        print_table("Rebuilt", ("units", "set right", "digest before", "digest after"), rows)
+        rows = [(done.units, done.mended, done.series, done.registry_mended, done.digest_before, done.digest_after)]
+        print_table("Rebuilt", ("units", "set right", "series", "set right", "digest before", "digest after"), rows)
     if done.mended:
         warn(f"{done.mended} units were stored wrongly; the change feed tells what changed")
+    if done.registry_mended:
+        warn(f"{done.registry_mended} rows and series of the registry were stored wrongly")
+    if done.mended or done.registry_mended:
         raise typer.Exit(PROBLEMS)
 
 
@@ -98,7 +101,9 @@ async def _rebuild(settings: Settings) -> Rebuilt:
     async with opened_store(settings) as store:
         units = sum((await store.read(lambda tx: tx.overview.count(now_us()))).units.values())
         with progress("units") as report:
-            return await rebuild_all(store, now_us, lambda done: report(done, min(1.0, done / units) if units else None))
+            return await rebuild_all(
+                store, now_us, lambda done: report(done, min(1.0, done / units) if units else None), settings.unit_meters
+            )
 
 
 async def _backup(settings: Settings, written: Path) -> tuple[str | None, str]:

@@ -102,9 +102,9 @@ FROM assets
 WHERE organization_id = :organization_id AND vin in_list(:vins)
 ORDER BY lease_asset_id
 
--- name: assets_after
--- Ids of assets of all organizations in order, from after a given one.
-SELECT organization_id, asset_id
+-- name: vins_after
+-- Assets of all organizations with their serials and VINs, in order, from after a given one.
+SELECT organization_id, asset_id, serial, vin
 FROM assets
 WHERE (organization_id, asset_id) > (:organization_id, :asset_id)
 ORDER BY organization_id, asset_id

@@ -3,13 +3,6 @@
 INSERT INTO unit_readings (organization_id, unit_id, at_us, reading_no, meter_code, value, source, note, received_at_us, asset_id)
 VALUES (:organization_id, :unit_id, :at_us, :reading_no, :meter_code, :value, :source, :note, :received_at_us, :asset_id)
 
--- name: known_unit_readings
--- Which of these readings are there already.
-SELECT r.reading_no
-FROM rows_of(:unit_id TEXT, :at_us BIGINT, :reading_no BIGINT) AS s
-CROSS JOIN unit_readings AS r
-WHERE r.organization_id = :organization_id AND r.unit_id = s.unit_id AND r.at_us = s.at_us AND r.reading_no = s.reading_no
-
 -- name: units_with_readings
 -- Which of these units have brought a reading.
 SELECT s.organization_id, s.unit_id
@@ -66,11 +59,9 @@ WHERE (organization_id, unit_id, at_us, reading_no) > (:organization_id, :unit_i
 ORDER BY organization_id, unit_id, at_us, reading_no
 LIMIT :limit
 
--- name: attributed_after
--- Readings of units as they stand in series, of all organizations, by key, from after a given one.
-SELECT organization_id, asset_id, meter_code, at_us, reading_no, unit_id
-FROM readings
-WHERE (organization_id, asset_id, meter_code, at_us, reading_no) > (:organization_id, :asset_id, :meter_code, :at_us, :reading_no)
-  AND unit_id IS NOT NULL
-ORDER BY organization_id, asset_id, meter_code, at_us, reading_no
-LIMIT :limit
+-- name: unit_readings_at
+-- Some readings of units by their place.
+SELECT r.organization_id, r.unit_id, r.at_us, r.reading_no, r.meter_code, r.value, r.source, r.note, r.received_at_us, r.asset_id
+FROM rows_of(:unit_id TEXT, :at_us BIGINT, :reading_no BIGINT) AS s
+CROSS JOIN unit_readings AS r
+WHERE r.organization_id = :organization_id AND r.unit_id = s.unit_id AND r.at_us = s.at_us AND r.reading_no = s.reading_no

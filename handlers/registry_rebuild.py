@@ -1,0 +1,209 @@
+"""Compute all that is derived in the registry afresh from what is recorded, and the registry's part of the digest.
+
+Derived are: whose series a unit's reading stands in, marks and what series come to, whether a meter is expected, and VINs.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from handlers.attribution import move_readings
+from handlers.ports import Store, Transaction
+from handlers.registry import assignment_row, bounds_of
+from handlers.registry_view import RegistryRules, view_of_assets, vin_of
+from handlers.rules.implied import UnitMeters
+from handlers.rules.series_change import unit_reading
+from handlers.series import mend_series
+from handlers.unit_store import attribute, locked_units
+from schemas.readings import Thresholds
+from schemas.registry_records import ReadingRow, SerialRow, SeriesKey, UnitReadingRow
+from schemas.wire import to_json
+
+# One transaction each.
+READINGS_AT_A_TIME = 1000
+SERIES_AT_A_TIME = 100
+ASSETS_AT_A_TIME = 500
+
+Key = TypeVar("Key")
+SeriesId = tuple[str, str, str]
+
+
+class Hash(Protocol):
+    """What a digest is made with."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take more in."""
+
+
+async def rebuild_registry(store: Store, unit_meters: UnitMeters) -> tuple[int, int]:
+    """How many series were judged again, and how many things of any kind had been stored wrongly.
+
+    Pairings must be right already. Syncs may come in meanwhile: an organization's registry is locked while its part is mended.
+    """
+    mended = await _by_pages(store, ("", "", -(2**63), 0), _mend_attributions)
+    mended += await _by_pages(store, ("", "", "", -(2**63), 0), _drop_strays)
+    series = 0
+
+    async def judge(tx: Transaction, after: SeriesId) -> tuple[SeriesId | None, int]:
+        nonlocal series
+        page = await tx.registry.readings.all_series(after, SERIES_AT_A_TIME)
+        wrong = await _judge(tx, page)
+        series += len(page)
+        return (page[-1] if page else None), wrong
+
+    async def expect(tx: Transaction, after: tuple[str, str]) -> tuple[tuple[str, str] | None, int]:
+        page = await tx.registry.assets.all_vins(after, ASSETS_AT_A_TIME)
+        return (page[-1][:2] if page else None), await _mend_assets(tx, page, unit_meters)
+
+    mended += await _by_pages(store, ("", "", ""), judge)
+    mended += await _by_pages(store, ("", ""), expect)
+    return series, mended
+
+
+async def add_registry(tx: Transaction, hashed: Hash) -> None:
+    """Take all that is derived in the registry into a digest, in an order that both engines share."""
+    place = ("", "", "", -(2**63), 0)
+    while rows := await tx.registry.readings.all_rows(place, READINGS_AT_A_TIME):
+        for organization_id, row in rows:
+            derived = row if row.unit_id is not None else (*row[:4], *row[-3:])
+            hashed.update(to_json((organization_id, derived)))
+        last = rows[-1][1]
+        place = (rows[-1][0], last.asset_id, last.meter_code, last.at_us, last.reading_no)
+    after = ("", "", -(2**63), 0)
+    while units := await tx.registry.unit_readings.all_rows(after, READINGS_AT_A_TIME):
+        hashed.update(to_json([(*row[:4], row.asset_id) for row in units]))
+        after = units[-1][:4]
+    series = ("", "", "")
+    while keys := await tx.registry.readings.all_series(series, SERIES_AT_A_TIME):
+        for organization_id, members in _by_organization(keys):
+            stored = await tx.registry.readings.series(organization_id, [key[1:] for key in members])
+            hashed.update(to_json([(organization_id, stored.get(key[1:])) for key in members]))
+        series = keys[-1]
+    asset = ("", "")
+    while assets := await tx.registry.assets.all_vins(asset, ASSETS_AT_A_TIME):
+        for organization_id, page in _by_organization(assets):
+            meters = await tx.registry.meters.of_assets(organization_id, [row.asset_id for row in page])
+            hashed.update(to_json([(organization_id, row.asset_id, row.vin) for row in page]))
+            hashed.update(to_json([(row.asset_id, row.meter_code, row.expected) for row in meters]))
+        asset = assets[-1][:2]
+
+
+async def _by_pages(store: Store, first: Key, work: Callable[[Transaction, Key], Awaitable[tuple[Key | None, int]]]) -> int:
+    """Run `work` on page after page, each in its own transaction; it gives the key to go on behind, and how much was wrong."""
+    mended, place = 0, first
+    while True:
+        start = place
+
+        async def page(tx: Transaction, start: Key = start) -> tuple[Key | None, int]:
+            return await work(tx, start)
+
+        following, wrong = await store.write(page)
+        mended += wrong
+        if following is None:
+            return mended
+        place = following
+
+
+Row = TypeVar("Row", bound=Sequence[object])
+
+
+def _by_organization(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """Rows whose first column is their organization, by organization, in their order."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(str(row[0]), []).append(row)
+    return list(found.items())
+
+
+async def _mend_attributions(tx: Transaction, after: tuple[str, str, int, int]) -> tuple[tuple[str, str, int, int] | None, int]:
+    """Readings of units stand where the pairings put them, as their units brought them."""
+    page = await tx.registry.unit_readings.all_rows(after, READINGS_AT_A_TIME)
+    mended = 0
+    for organization_id, members in _by_organization(page):
+        async with locked_units(tx, organization_id, (row.unit_id for row in members)):
+            await tx.registry.assets.lock(organization_id)
+            rows = await tx.registry.unit_readings.at(organization_id, [row[1:4] for row in members])
+            attributed, _ = await attribute(tx, organization_id, [unit_reading(row) for row in rows], RegistryRules())
+            belongs = [one.asset.asset_id if one.asset else None for one in attributed]
+            wrong = [
+                (row, asset_id)
+                for row, asset_id in zip(rows, belongs, strict=True)
+                if row.asset_id != asset_id or not await _stands(tx, row)
+            ]
+            await tx.registry.readings.remove(
+                organization_id,
+                [(asset_id, row.meter_code, row.at_us, row.reading_no) for row, asset_id in wrong if asset_id is not None],
+            )
+            await move_readings(tx, organization_id, wrong)
+            mended += len(wrong)
+    return (page[-1][:4] if page else None), mended
+
+
+async def _stands(tx: Transaction, row: UnitReadingRow) -> bool:
+    """Whether the series in which a reading is said to stand has it, unchanged."""
+    if row.asset_id is None:
+        return True
+    found = await tx.registry.readings.at(row.organization_id, row.asset_id, [(row.meter_code, row.at_us, row.reading_no)])
+    return bool(found) and _content(found[0]) == (row.value, row.source, row.note, row.unit_id, row.received_at_us)
+
+
+def _content(row: ReadingRow) -> tuple[object, ...]:
+    return (row.value, row.source, row.note, row.unit_id, row.received_at_us)
+
+
+async def _drop_strays(
+    tx: Transaction, after: tuple[str, str, str, int, int]
+) -> tuple[tuple[str, str, str, int, int] | None, int]:
+    """No series has a reading of a unit that the unit didn't bring, or that stands elsewhere."""
+    page = await tx.registry.readings.all_rows(after, READINGS_AT_A_TIME)
+    strays = 0
+    for organization_id, members in _by_organization(page):
+        by_unit = [row for _, row in members if row.unit_id is not None]
+        if not by_unit:
+            continue
+        await tx.registry.assets.lock(organization_id)
+        places = [(row.unit_id or "", row.at_us, row.reading_no) for row in by_unit]
+        right = {
+            (row.asset_id, row.meter_code, row.at_us, row.reading_no)
+            for row in await tx.registry.unit_readings.at(organization_id, places)
+        }
+        stray = [row[:4] for row in by_unit if row[:4] not in right]
+        await tx.registry.readings.remove(organization_id, stray)
+        strays += len(stray)
+    if not page:
+        return None, 0
+    organization_id, last = page[-1]
+    return (organization_id, *last[:4]), strays
+
+
+async def _judge(tx: Transaction, keys: Sequence[SeriesId]) -> int:
+    """Marks and tails follow from the readings."""
+    wrong = 0
+    for organization_id, members in _by_organization(keys):
+        await tx.registry.assets.lock(organization_id)
+        thresholds: dict[SeriesKey, Thresholds] = {(key[1], key[2]): bounds_of(None) for key in members}
+        for row in await tx.registry.meters.of_assets(organization_id, sorted({key[1] for key in members})):
+            if (row.asset_id, row.meter_code) in thresholds:
+                thresholds[row.asset_id, row.meter_code] = bounds_of(row.explicit)
+        wrong += await mend_series(tx, organization_id, thresholds)
+    return wrong
+
+
+async def _mend_assets(tx: Transaction, page: Sequence[SerialRow], unit_meters: UnitMeters) -> int:
+    """Meters are expected as their assignments and pairings say, and VINs are those of the serials."""
+    wrong = 0
+    for organization_id, members in _by_organization(page):
+        await tx.registry.assets.lock(organization_id)
+        rules = RegistryRules(unit_meters=unit_meters)
+        view = await view_of_assets(tx, organization_id, [row.asset_id for row in members], [], rules)
+        assets = {asset.asset_id: asset for asset in view.index.assets()}
+        rows = [
+            right
+            for asset_id, meters in view.meters.items()
+            for code, stored in meters.items()
+            if (right := assignment_row(assets[asset_id], code, view.index)) != stored
+        ]
+        await tx.registry.meters.put(organization_id, rows)
+        renamed = [assets[row.asset_id] for row in members if vin_of(row.serial) != row.vin]
+        await tx.registry.assets.put(organization_id, [(asset, vin_of(asset.serial)) for asset in renamed])
+        wrong += len(rows) + len(renamed)
+    return wrong
