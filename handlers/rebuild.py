@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from handlers.ports import Store, Transaction, Unit
 from handlers.refold import load_recorded, tell, write_plans
-from handlers.registry_rebuild import add_registry, rebuild_registry
+from handlers.registry_digest import add_registry
+from handlers.registry_rebuild import rebuild_registry
 from handlers.rules.implied import UnitMeters
 from handlers.rules.mending import mend, right_rows
 from schemas.wire import to_json

@@ -1,14 +1,15 @@
-"""Compute all that is derived in the registry afresh from what is recorded, and the registry's part of the digest.
+"""Compute all that is derived in the registry afresh from what is recorded.
 
 Derived are: whose series a unit's reading stands in, marks and what series come to, whether a meter is expected, and VINs.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from handlers.attribution import move_readings
 from handlers.ports import Store, Transaction
 from handlers.registry import assignment_row, bounds_of
+from handlers.registry_digest import ASSETS_AT_A_TIME, READINGS_AT_A_TIME, SERIES_AT_A_TIME, by_organization
 from handlers.registry_view import RegistryRules, view_of_assets, vin_of
 from handlers.rules.implied import UnitMeters
 from handlers.rules.series_change import unit_reading
@@ -16,22 +17,9 @@ from handlers.series import mend_series
 from handlers.unit_store import attribute, locked_units
 from schemas.readings import Thresholds
 from schemas.registry_records import ReadingRow, SerialRow, SeriesKey, UnitReadingRow
-from schemas.wire import to_json
-
-# One transaction each.
-READINGS_AT_A_TIME = 1000
-SERIES_AT_A_TIME = 100
-ASSETS_AT_A_TIME = 500
 
 Key = TypeVar("Key")
 SeriesId = tuple[str, str, str]
-
-
-class Hash(Protocol):
-    """What a digest is made with."""
-
-    def update(self, data: bytes, /) -> None:
-        """Take more in."""
 
 
 async def rebuild_registry(store: Store, unit_meters: UnitMeters) -> tuple[int, int]:
@@ -59,34 +47,6 @@ async def rebuild_registry(store: Store, unit_meters: UnitMeters) -> tuple[int, 
     return series, mended
 
 
-async def add_registry(tx: Transaction, hashed: Hash) -> None:
-    """Take all that is derived in the registry into a digest, in an order that both engines share."""
-    place = ("", "", "", -(2**63), 0)
-    while rows := await tx.registry.readings.all_rows(place, READINGS_AT_A_TIME):
-        for organization_id, row in rows:
-            derived = row if row.unit_id is not None else (*row[:4], *row[-3:])
-            hashed.update(to_json((organization_id, derived)))
-        last = rows[-1][1]
-        place = (rows[-1][0], last.asset_id, last.meter_code, last.at_us, last.reading_no)
-    after = ("", "", -(2**63), 0)
-    while units := await tx.registry.unit_readings.all_rows(after, READINGS_AT_A_TIME):
-        hashed.update(to_json([(*row[:4], row.asset_id) for row in units]))
-        after = units[-1][:4]
-    series = ("", "", "")
-    while keys := await tx.registry.readings.all_series(series, SERIES_AT_A_TIME):
-        for organization_id, members in _by_organization(keys):
-            stored = await tx.registry.readings.series(organization_id, [key[1:] for key in members])
-            hashed.update(to_json([(organization_id, stored.get(key[1:])) for key in members]))
-        series = keys[-1]
-    asset = ("", "")
-    while assets := await tx.registry.assets.all_vins(asset, ASSETS_AT_A_TIME):
-        for organization_id, page in _by_organization(assets):
-            meters = await tx.registry.meters.of_assets(organization_id, [row.asset_id for row in page])
-            hashed.update(to_json([(organization_id, row.asset_id, row.vin) for row in page]))
-            hashed.update(to_json([(row.asset_id, row.meter_code, row.expected) for row in meters]))
-        asset = assets[-1][:2]
-
-
 async def _by_pages(store: Store, first: Key, work: Callable[[Transaction, Key], Awaitable[tuple[Key | None, int]]]) -> int:
     """Run `work` on page after page, each in its own transaction; it gives the key to go on behind, and how much was wrong."""
     mended, place = 0, first
@@ -103,22 +63,11 @@ async def _by_pages(store: Store, first: Key, work: Callable[[Transaction, Key],
         place = following
 
 
-Row = TypeVar("Row", bound=Sequence[object])
-
-
-def _by_organization(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-    """Rows whose first column is their organization, by organization, in their order."""
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        found.setdefault(str(row[0]), []).append(row)
-    return list(found.items())
-
-
 async def _mend_attributions(tx: Transaction, after: tuple[str, str, int, int]) -> tuple[tuple[str, str, int, int] | None, int]:
     """Readings of units stand where the pairings put them, as their units brought them."""
     page = await tx.registry.unit_readings.all_rows(after, READINGS_AT_A_TIME)
     mended = 0
-    for organization_id, members in _by_organization(page):
+    for organization_id, members in by_organization(page):
         async with locked_units(tx, organization_id, (row.unit_id for row in members)):
             await tx.registry.assets.lock(organization_id)
             rows = await tx.registry.unit_readings.at(organization_id, [row[1:4] for row in members])
@@ -156,7 +105,7 @@ async def _drop_strays(
     """No series has a reading of a unit that the unit didn't bring, or that stands elsewhere."""
     page = await tx.registry.readings.all_rows(after, READINGS_AT_A_TIME)
     strays = 0
-    for organization_id, members in _by_organization(page):
+    for organization_id, members in by_organization(page):
         by_unit = [row for _, row in members if row.unit_id is not None]
         if not by_unit:
             continue
@@ -178,7 +127,7 @@ async def _drop_strays(
 async def _judge(tx: Transaction, keys: Sequence[SeriesId]) -> int:
     """Marks and tails follow from the readings."""
     wrong = 0
-    for organization_id, members in _by_organization(keys):
+    for organization_id, members in by_organization(keys):
         await tx.registry.assets.lock(organization_id)
         thresholds: dict[SeriesKey, Thresholds] = {(key[1], key[2]): bounds_of(None) for key in members}
         for row in await tx.registry.meters.of_assets(organization_id, sorted({key[1] for key in members})):
@@ -191,7 +140,7 @@ async def _judge(tx: Transaction, keys: Sequence[SeriesId]) -> int:
 async def _mend_assets(tx: Transaction, page: Sequence[SerialRow], unit_meters: UnitMeters) -> int:
     """Meters are expected as their assignments and pairings say, and VINs are those of the serials."""
     wrong = 0
-    for organization_id, members in _by_organization(page):
+    for organization_id, members in by_organization(page):
         await tx.registry.assets.lock(organization_id)
         rules = RegistryRules(unit_meters=unit_meters)
         view = await view_of_assets(tx, organization_id, [row.asset_id for row in members], [], rules)
