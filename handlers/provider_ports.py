@@ -140,7 +140,10 @@ class Refused(Protocol):
     async def to_try(
         self, organization_id: str, provider: str, entity: str, definition_hash: str, after: int, limit: int
     ) -> list[RefusedRow]:
-        """Waiting entries of another definition, or whose asset or meter is known by now; oldest first, from after an id."""
+        """Waiting entries that another try may help, oldest first, from after an id.
+
+        Those of another definition, those that failed while being stored, and those whose asset or meter is known by now.
+        """
         ...
 
     async def count_waiting(self, organization_id: str, provider: str) -> int: ...

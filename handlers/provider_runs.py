@@ -100,12 +100,15 @@ async def start_next(tx: Transaction, key: ProviderKey, claim: Claim, due: Due, 
 async def start_now(
     tx: Transaction, key: ProviderKey, claim: Claim, actor: str, streams: Sequence[str], now_us: int
 ) -> RunRow | None:
-    """A run of its own, claimed and started; None if another process has the provider."""
+    """A run that is made at once, claimed and started; None if another process has the provider."""
     await tx.providers.runs.take(key.organization_id, key.provider, now_us)
     if not await tx.leases.claim(key.lease, claim.holder, now_us, claim.until_us):
         return None
-    await _clear_up(tx, key, now_us)
-    return await _start(tx, await _new_run(tx, key, "manual", actor, to_json_text(sorted(set(streams))), now_us), claim, now_us)
+    asked = to_json_text(sorted(set(streams)))
+    # One that was interrupted and waits to be gone on with is gone on with by this.
+    waiting = [run for run in await _clear_up(tx, key, now_us) if (run.trigger_kind, run.streams) == ("resume", asked)]
+    run = waiting[0] if waiting else await _new_run(tx, key, "manual", actor, asked, now_us)
+    return await _start(tx, run._replace(environment=key.environment), claim, now_us)
 
 
 async def end_run(tx: Transaction, run: RunRow, now_us: int, *, not_before_us: int | None = None, in_order: bool = False) -> None:

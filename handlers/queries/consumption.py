@@ -1,4 +1,8 @@
-"""Consumption of a meter of an asset by local day or month: differences of its readings, SUSPECT ones left out, gaps told."""
+"""Consumption of a meter of an asset by local day or month, gaps told.
+
+Where a provider delivers consumption for the meter its records are shared out over days or months. Else it is the differences of
+readings, SUSPECT ones left out.
+"""
 
 from decimal import Decimal
 from typing import Annotated
@@ -8,12 +12,13 @@ from msgspec import Meta, Struct, field
 from handlers.ports import Transaction
 from handlers.queries.asset_meters import find_asset_meter
 from handlers.queries.lists import Filter, Number, PageAsked, Viewer, cursor_key
-from handlers.rules.aggregation import Bucket, Counter, Stand, by_readings
+from handlers.rules.aggregation import Bucket, Counter, Stand, by_consumption, by_readings
 from handlers.rules.zones import DAY_US, Granularity, bounds_us, zone_of
 from schemas.decimals import EXACT
 from schemas.decimals import Number as ExactNumber
 from schemas.errors import at
 from schemas.pages import Page
+from schemas.provider_records import ProviderConsumption
 from schemas.registry_records import SeriesKey
 from schemas.wire import encode_cursor, parse_time, time_text
 
@@ -21,6 +26,8 @@ from schemas.wire import encode_cursor, parse_time, time_text
 _BUCKETS_AT_ONCE: dict[Granularity, int] = {"day": 31, "month": 1}
 # A little more than the longest day and month, so that as many fit in as are asked for.
 _LONGEST_US: dict[Granularity, int] = {"day": DAY_US + DAY_US // 8, "month": 32 * DAY_US}
+_RECORDS_AT_ONCE = 1000
+_BEFORE_ALL = (-(2**63), -(2**63))
 # Local dates need some room at the ends of the calendar.
 _FIRST_US, _LAST_US = (parse_time(time, "calendar") for time in ("0002-01-01T00:00:00Z", "9998-01-01T00:00:00Z"))
 
@@ -38,7 +45,7 @@ class ConsumptionFilter(Filter, frozen=True, kw_only=True):
 
 
 class Consumption(Struct, frozen=True, rename="camel"):
-    """What was used in `[from, to)`. `coverage` is the share of that time which readings cover; the rest are counts."""
+    """What was used in `[from, to)`. `coverage` is the share of that time which measurements cover; the rest are counts."""
 
     start: str = field(name="from")
     end: str = field(name="to")
@@ -47,6 +54,7 @@ class Consumption(Struct, frozen=True, rename="camel"):
     coverage: float
     suspect: int
     resets: int
+    rollovers: int
 
 
 async def list_consumption(
@@ -61,7 +69,7 @@ async def list_consumption(
     if page.cursor is not None:
         (from_us,) = cursor_key(page, tuple[Number], (0,))
     else:
-        first_us = asked.from_us if asked.from_us is not None else await tx.registry.readings.first_us(organization_id, key)
+        first_us = asked.from_us if asked.from_us is not None else await _first_us(tx, organization_id, key)
         if first_us is None:
             return Page((), None)
         from_us = first_us
@@ -75,13 +83,40 @@ async def list_consumption(
     return Page(items, encode_cursor((shown[-1],)) if more else None)
 
 
+async def _first_us(tx: Transaction, organization_id: str, key: SeriesKey) -> int | None:
+    """When what is known of the meter begins."""
+    records = await tx.providers.usage.list_usage(organization_id, *key, "consumption", _BEFORE_ALL, 1)
+    return records[0].start_us if records else await tx.registry.readings.first_us(organization_id, key)
+
+
 async def _buckets(tx: Transaction, organization_id: str, key: SeriesKey, bounds: list[int], at_once: int) -> list[Bucket]:
+    if await tx.providers.usage.list_usage(organization_id, *key, "consumption", _BEFORE_ALL, 1):
+        return await _from_records(tx, organization_id, key, bounds, at_once)
+    known = await tx.providers.usage.counter_of(organization_id, key[1])
+    counter = Counter(known.rollover, known.reset_to, known.gap_us_max) if known else Counter()
     found: list[Bucket] = []
     for start in range(0, len(bounds) - 1, at_once):
         part = bounds[start : start + at_once + 1]
         rows = await tx.registry.readings.counted(organization_id, key, part[0], part[-1])
         stands = [Stand(row.at_us, row.value, row.mark == "NORMAL") for row in rows if row.value is not None]
-        found += by_readings(stands, part, Counter())
+        found += by_readings(stands, part, counter)
+    return found
+
+
+async def _from_records(tx: Transaction, organization_id: str, key: SeriesKey, bounds: list[int], at_once: int) -> list[Bucket]:
+    found: list[Bucket] = []
+    for start in range(0, len(bounds) - 1, at_once):
+        part = bounds[start : start + at_once + 1]
+        records: list[ProviderConsumption] = []
+        after = _BEFORE_ALL
+        while rows := await tx.providers.usage.list_usage(
+            organization_id, *key, "consumption", after, _RECORDS_AT_ONCE, from_us=part[0], to_us=part[-1]
+        ):
+            records += (
+                ProviderConsumption(meter_id=key[1], value=row.value, start_us=row.start_us, end_us=row.end_us) for row in rows
+            )
+            after = rows[-1].start_us, rows[-1].end_us
+        found += by_consumption(records, part)
     return found
 
 
@@ -94,6 +129,7 @@ def _consumption(bucket: Bucket, unit: str) -> Consumption:
         bucket.coverage,
         bucket.suspect,
         bucket.resets,
+        bucket.rollovers,
     )
 
 

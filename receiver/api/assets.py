@@ -7,6 +7,7 @@ from handlers.queries.consumption import Consumption, ConsumptionFilter, list_co
 from handlers.queries.lists import Filter
 from handlers.queries.readings import ReadingFilter, list_readings
 from handlers.queries.registry import AssetFilter, get_asset, list_asset_history, list_assets
+from handlers.queries.usage import Usage, UsageFilter, list_usage
 from receiver.api.operation import Call, Operation, json_response
 from schemas.assets import AssetMeterView, AssetView
 from schemas.history import HistoryEntry
@@ -49,6 +50,12 @@ async def consumption(call: Call, asked: ConsumptionFilter) -> Response:
     return json_response(await call.read(lambda tx: list_consumption(tx, call.viewer, ref, code, asked, call.page, now_us)))
 
 
+async def usage(call: Call, asked: UsageFilter) -> Response:
+    """A provider's consumption records."""
+    ref, code = call.path("ref"), call.path("code")
+    return json_response(await call.read(lambda tx: list_usage(tx, call.viewer, ref, code, asked, call.page)))
+
+
 async def telematics_health(call: Call, asked: HealthFilter) -> Response:
     """Expected meters that have gone quiet."""
     return json_response(await call.read(lambda tx: list_quiet_meters(tx, call.viewer, asked, call.page)))
@@ -72,10 +79,19 @@ OPERATIONS = (
         "GET",
         f"{_METER}/consumption",
         consumption,
-        "Consumption by day or month in the asset's time zone, from its readings",
+        "Consumption by day or month in the asset's time zone, from readings or from a provider's records",
         query=ConsumptionFilter,
         paged=True,
         answer=Page[Consumption],
+    ),
+    Operation(
+        "GET",
+        f"{_METER}/usage",
+        usage,
+        "A provider's consumption records of a meter of an asset, oldest first",
+        query=UsageFilter,
+        paged=True,
+        answer=Page[Usage],
     ),
     Operation(
         "GET",

@@ -1,4 +1,4 @@
-"""`drawbar demo`: signed sample batches over HTTP into a real receiver, a table of who is on what, and the live service."""
+"""`drawbar demo`: signed sample batches into a real receiver, who is on what, a pull from a provider, and the live service."""
 
 import asyncio
 import secrets
@@ -44,11 +44,13 @@ def demo(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the service; a free one if it is taken.")] = PORT,
 ) -> None:
     """Show the main job: sample batches come in signed, land durably, and turn into who is on what."""
-    with tempfile.TemporaryDirectory(prefix="drawbar-demo-") as folder:
-        run(_demo(Path(folder), port, once=once))
+    from receiver.cli.demo_provider import example_provider  # noqa: PLC0415 - as below
+
+    with tempfile.TemporaryDirectory(prefix="drawbar-demo-") as folder, example_provider(Path(folder)) as definitions:
+        run(_demo(Path(folder), definitions, port, once=once))
 
 
-async def _demo(folder: Path, port: int, *, once: bool) -> None:
+async def _demo(folder: Path, definitions: Path, port: int, *, once: bool) -> None:
     from receiver.app import create_app  # noqa: PLC0415 - other commands needn't load all of the service
 
     secret, operator = Secret(secrets.token_urlsafe(32)), Secret(secrets.token_urlsafe(24))
@@ -57,6 +59,8 @@ async def _demo(folder: Path, port: int, *, once: bool) -> None:
         port=_free(port),
         webhook_secret=(secret,),
         operator_secret=operator,
+        providers_folder=str(definitions),
+        providers_environment="staging",
         log=Log(level="error"),
     )
     configure_logging(settings.log, secret_values(settings))
@@ -79,13 +83,16 @@ async def _demo(folder: Path, port: int, *, once: bool) -> None:
 
 
 async def _tour(ready: asyncio.Future[str], settings: Settings, *, once: bool) -> None:
-    """Send the batches and show what became of them."""
+    """Send the batches, pull from the example provider, and show what became of it all."""
+    from receiver.cli.demo_provider import pull_example  # noqa: PLC0415 - as above
+
     url = await ready
     operator = settings.operator_secret.reveal() if settings.operator_secret else ""
     # Straight to this machine, whatever proxy the environment names.
     async with httpx2.AsyncClient(base_url=url, auth=("operator", operator), timeout=30, trust_env=False) as client:
         await _send(client, settings)
         await _show(client)
+        await pull_example(client)
     if not once:
         _invite(url, operator)
 
@@ -134,5 +141,5 @@ async def _show(client: httpx2.AsyncClient) -> None:
 
 def _invite(url: str, operator: str) -> None:
     say(f"\nThe service is live at {url} until you press Ctrl-C. Ask it, for example:")
-    for path in ("/api/v1/units?state=unmatched", "/api/v1/pairings?at=2025-06-01T00:00:00Z", "/api/v1/quarantine"):
+    for path in ("/api/v1/units?state=unmatched", "/api/v1/pairings?at=2025-06-01T00:00:00Z", "/api/v1/assets"):
         say(f"  curl -s -u operator:{operator} '{url}{path}'")

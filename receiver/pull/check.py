@@ -15,7 +15,7 @@ from receiver.pull.requests import StreamRequests
 from schemas.errors import InvalidInputError
 from schemas.providers import Definition, EntityName
 
-# The latest span may hold nothing yet: so many are tried, backwards, until one has a record.
+# The latest span may hold nothing yet: so many are tried, backwards, until one has a record; after them the very first.
 _CHUNKS_MAX = 4
 
 
@@ -93,7 +93,7 @@ async def _page(definition: Definition, name: str, client: ProviderClient, value
     chunks = list(requests.chunks(values.scope))
     if not chunks:
         raise ProviderError("its date range is empty: nothing is complete yet")
-    for chunk in reversed(chunks[-_CHUNKS_MAX:]):
+    for chunk in (*reversed(chunks[-_CHUNKS_MAX:]), *chunks[:-_CHUNKS_MAX][:1]):
         async with aclosing(requests.walk(values, chunk).pages()) as pages:
             page = await anext(pages, None)
         if page is not None:

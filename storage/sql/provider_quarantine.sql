@@ -58,7 +58,7 @@ ORDER BY entry_id DESC
 LIMIT :limit
 
 -- name: to_try
--- Waiting entries of another definition, or whose asset or meter is known by now.
+-- Waiting entries of another definition, that failed while being stored, or whose asset or meter is known by now.
 SELECT organization_id, entry_id, provider, stream, scope, record_key, state, entity, page, url, field, reason, problems,
        external_id, waits_for, definition_hash, first_seen_us, last_seen_us, times_seen, last_run_id, raw, parent
 FROM provider_quarantine AS refused
@@ -66,6 +66,7 @@ WHERE organization_id = :organization_id AND provider = :provider AND state = 'w
   AND entry_id > :after AND field NOT LIKE 'parent.%'
   AND (
     definition_hash <> :definition_hash
+    OR field = 'record'
     OR EXISTS (
       SELECT 1
       FROM provider_entities AS known

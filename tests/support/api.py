@@ -16,6 +16,7 @@ from handlers.rules.recording import Answer
 from receiver.api import api_routes
 from receiver.api.problems import exception_handlers
 from receiver.middleware import RequestContext
+from receiver.pull.catalog import Catalog
 from receiver.secret import Secret
 from receiver.services import Services
 from receiver.settings import Settings
@@ -126,7 +127,9 @@ async def running_api(database_url: str, settings: Settings | None = None) -> As
     store = DatabaseStore(engine)
     clock = Clock()
     settings = settings or Settings(operator_secret=Secret(OPERATOR_SECRET))
-    services = Services(store, settings, clock, asyncio.Event())
+    catalog = Catalog(settings.providers_folder, settings.providers_environment)
+    catalog.refresh()
+    services = Services(store, settings, clock, asyncio.Event(), catalog=catalog)
     app = Starlette(routes=api_routes(), middleware=[Middleware(RequestContext)], exception_handlers=exception_handlers())
     app.state.services = services
     if settings.operator_secret is not None:
