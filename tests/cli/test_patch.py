@@ -1,8 +1,7 @@
 """`drawbar patch`: into the store and over HTTP, with what it prints and its exit status."""
 
-import asyncio
 import json
-import threading
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +10,6 @@ from typing import Any
 import pytest
 import stamina
 
-from receiver.app import create_app
-from receiver.secret import Secret
-from receiver.server import serve
-from receiver.settings import Limits, Settings
-from receiver.stopping import stop_event
 from schemas.assets import Asset
 from storage.store import DatabaseStore
 from tests.support.batches import on_store
@@ -61,35 +55,20 @@ def write(cli: Cli, body: object) -> Path:
 
 @contextmanager
 def receiving(cli: Cli) -> Iterator[str]:
-    """A receiver on the same database, on a thread of its own; its URL."""
-    settings = Settings(
-        database=cli.environment["DRAWBAR_DATABASE"],
-        port=0,
-        operator_secret=Secret(OPERATOR),
-        limits=Limits(graceful_timeout_s=2),
-    )
-    urls: list[str] = []
-    ready, loop = threading.Event(), asyncio.new_event_loop()
-
-    def announce(url: str) -> None:
-        urls.append(url)
-        ready.set()
-
-    async def run() -> None:
-        await serve(create_app(settings), settings, on_ready=announce)
-
-    async def stop() -> None:
-        stop_event().set()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
-    thread.start()
+    """A service on the same database, as a process of its own; its URL."""
+    secrets = {"DRAWBAR_WEBHOOK_SECRET": "a secret of the tests", "DRAWBAR_OPERATOR_SECRET": OPERATOR}
+    service = Cli(cli.folder, {**cli.environment, **secrets, "DRAWBAR_PORT": "0"}).start("serve")
     try:
-        assert ready.wait(TIMEOUT_S)
-        yield urls[0]
+        assert service.stdout
+        line = service.stdout.readline().decode()
+        assert line.startswith("listening on ")
+        yield line.removeprefix("listening on ").strip()
+        service.send_signal(signal.SIGTERM)
+        _, log = service.communicate(timeout=TIMEOUT_S)
+        assert service.returncode == 0, log
     finally:
-        asyncio.run_coroutine_threadsafe(stop(), loop).result(TIMEOUT_S)
-        thread.join(TIMEOUT_S)
-        loop.close()
+        service.kill()
+        service.communicate()
 
 
 def test_a_patch_is_taken(cli: Cli) -> None:
