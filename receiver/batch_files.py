@@ -7,7 +7,7 @@ import gzip
 import os
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from io import BufferedIOBase, BufferedReader
 from itertools import count
 from pathlib import Path
@@ -97,7 +97,8 @@ def _form(path: Path) -> Form | None:
 class BatchReader:
     """Reads the batches of files one after the other, never more than one in memory; can be gone through once.
 
-    What can't be read is added to `faults`: a file, the rest of one that breaks off, a batch of more than `bytes_max`.
+    What can't be read is added to `faults`: a file, the rest of one that breaks off, a batch of more than `bytes_max`. Close the
+    iterator if it isn't gone through to its end: it has a file open.
     """
 
     def __init__(self, sources: Sequence[Source], bytes_max: int) -> None:
@@ -119,7 +120,7 @@ class BatchReader:
         """How much of it has been read."""
         return self._bytes_before + (self._raw.tell() if self._raw and self._raw.seekable() else 0)
 
-    def __iter__(self) -> Iterator[BatchFile]:
+    def __iter__(self) -> Generator[BatchFile, None, None]:
         for path, form in self._sources:
             name = "standard input" if str(path) == STANDARD_INPUT else str(path)
             try:

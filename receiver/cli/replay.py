@@ -1,7 +1,8 @@
 """`drawbar replay`: batches from files into the store, or to a running receiver."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -94,17 +95,16 @@ class _Replay:
     async def apply(self) -> None:
         """Into the store, many deliveries in a transaction."""
         async with opened_store(self._settings, make=True) as store:
-            with progress("batches") as report:
-                for group in self._groups():
+            with progress("batches") as report, closing(self._groups()) as groups:
+                for group in groups:
                     self.total += counted(await _commit(store, group))
                     self._tell(report)
 
     async def send(self, target: Target) -> None:
         """To a running receiver."""
-        with progress("batches") as report:
-            await Sender(target, self.total, self.faults).send(
-                (batch for batch, _ in self._decoded()), lambda: self._tell(report)
-            )
+        sender = Sender(target, self.total, self.faults)
+        with progress("batches") as report, closing(self._decoded()) as decoded:
+            await sender.send((batch for batch, _ in decoded), lambda: self._tell(report))
 
     async def preview(self) -> Preview:
         """Against a snapshot of the store."""
@@ -118,25 +118,27 @@ class _Replay:
         total = self._reader.bytes_total
         report(batches_in(self.total), self._reader.bytes_done / total if total else None)
 
-    def _decoded(self) -> Iterator[tuple[BatchFile, Intake]]:
+    def _decoded(self) -> Generator[tuple[BatchFile, Intake], None, None]:
         """Batches with what they say; a body that is no batch is a fault of its file."""
         bound = self._settings.subscriptions.get(self._name, Subscription()).organizations
-        for batch in self._reader:
-            intake = take_in(Arrival(self._name, "replay", now_us(), batch.body), bound)
-            if intake.batch is None:
-                self.faults.append(Fault.of(batch.place, intake.problem))
-            else:
-                yield batch, intake
+        with closing(iter(self._reader)) as batches:
+            for batch in batches:
+                intake = take_in(Arrival(self._name, "replay", now_us(), batch.body), bound)
+                if intake.batch is None:
+                    self.faults.append(Fault.of(batch.place, intake.problem))
+                else:
+                    yield batch, intake
 
-    def _groups(self) -> Iterator[list[Intake]]:
+    def _groups(self) -> Generator[list[Intake], None, None]:
         group: list[Intake] = []
         size = 0
-        for batch, intake in self._decoded():
-            group.append(intake)
-            size += len(batch.body)
-            if len(group) >= DELIVERIES_AT_A_TIME or size >= BYTES_AT_A_TIME:
-                yield group
-                group, size = [], 0
+        with closing(self._decoded()) as decoded:
+            for batch, intake in decoded:
+                group.append(intake)
+                size += len(batch.body)
+                if len(group) >= DELIVERIES_AT_A_TIME or size >= BYTES_AT_A_TIME:
+                    yield group
+                    group, size = [], 0
         if group:
             yield group
 

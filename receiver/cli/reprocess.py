@@ -30,7 +30,7 @@ from receiver.settings import Settings
 from receiver.wiring import now_us
 from schemas.errors import ConflictError, NotFoundError
 
-IdsArgument = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of entries, such as qtn_16777218.")]
+IdsArgument = Annotated[list[str], typer.Argument(metavar="ID", help="Ids of entries, such as qtn_16777218.")]
 KindOption = Annotated[
     Literal["event", "body"] | None, typer.Option(help="One event of a batch, or a whole body that was no batch.")
 ]
@@ -39,7 +39,7 @@ PathOption = Annotated[str | None, typer.Option(help="What is wrong at this plac
 
 
 def reprocess(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help="Ids of entries; else filters, or --all.")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids of entries; else filters, or --all.")] = None,
     config: ConfigOption = None,
     kind: KindOption = None,
     subscription: SubscriptionOption = None,
@@ -63,7 +63,7 @@ def reprocess(
     if ignored and (ids or everything or selection != Selection(subscription=subscription)):
         raise typer.BadParameter("takes --subscription and --organization, and no other filter", param_hint="--ignored")
     if not ignored and sum(map(bool, (ids, filtered, everything))) != 1:
-        raise typer.BadParameter("say which: ids, or filters, or --all", param_hint="ID…")
+        raise typer.BadParameter("say which: ids, or filters, or --all", param_hint="ID")
     settings, viewer = settings_of(config), viewer_of(organization)
     results: Results | RetriedAll
     if ignored:

@@ -194,3 +194,15 @@ def test_lines_come_out_as_they_went_in(tmp_path: Path, lines: list[bytes], pack
     assert [fault.file for fault in reader.faults] == [
         f"{path}:{number}" for number, line in enumerate(lines, 1) if len(line) > limit
     ]
+
+
+def test_a_reader_that_is_left_early_closes_its_file(tmp_path: Path) -> None:
+    """As where a receiver takes nothing more, or a run is interrupted."""
+    path = tmp_path / "a.ndjson"
+    path.write_bytes(b"{}\n" * 3)
+    reader = BatchReader(find_files([str(path)]), LIMIT)
+    batches = iter(reader)
+    next(batches)
+    batches.close()
+    assert reader.bytes_done == len(b"{}\n")
+    assert path not in {Path(os.path.realpath(descriptor)) for descriptor in Path("/proc/self/fd").iterdir()}
