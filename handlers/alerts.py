@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from handlers.ports import Transaction
 from handlers.rules.alerts import Judged, body_of, is_wanted, new_message, rest
 from schemas.alerts import MessageRecord, NoticeRecord, NoticeType, Place, Retries, TargetRecord, Told, Wanted
+from schemas.errors import NotFoundError
 from schemas.wire import to_json_text
 
 # So many messages of one target wait at most, besides those that are sent again; what comes after them waits in the feed.
@@ -56,16 +57,12 @@ async def adopt(tx: Transaction, name: str, address_key: str) -> TargetRecord:
     return target
 
 
-async def survey(
-    tx: Transaction, name: str, after: Place, sending: Sequence[MessageRecord], slots: int, now_us: int
-) -> Survey | None:
-    """What there is to do for a target that has been looked at up to `after`; None if there is no such target.
+async def survey(tx: Transaction, name: str, after: Place, sending: Sequence[MessageRecord], slots: int, now_us: int) -> Survey:
+    """What there is to do for a target that has been looked at up to `after`. NotFoundError: there is no such target.
 
     `sending` are the messages under way, and `slots` how many more can be.
     """
-    target = await tx.alerts.find_target(name)
-    if target is None:
-        return None
+    target = await _get_target(tx, name)
     waiting = await tx.alerts.count_waiting(name, WAITING_MAX)
     told = await tx.alerts.told_after(max(after, target.place), ROWS_AT_ONCE) if waiting < WAITING_MAX else []
     if target.disabled_at_us is not None:
@@ -93,24 +90,20 @@ async def enqueue(tx: Transaction, name: str, wanted: Wanted, told: Sequence[Tol
     return len(messages)
 
 
-async def settle(tx: Transaction, name: str, judged: Sequence[Judged], retries: Retries, now_us: int) -> TargetRecord | None:
-    """Keep what came of attempts, at least one; the target as it stands then."""
+async def settle(tx: Transaction, name: str, judged: Sequence[Judged], retries: Retries, now_us: int) -> TargetRecord:
+    """Keep what came of attempts, at least one; the target as it stands then. NotFoundError: there is none."""
     await tx.alerts.remove([each.message for each in judged if each.outcome == "delivered"])
     await tx.alerts.update([each.message for each in judged if each.outcome != "delivered"])
-    target = await tx.alerts.find_target(name)
-    if target is None:
-        return None
+    target = await _get_target(tx, name)
     rested = rest(target, judged, retries, now_us)
     if rested != target:
         await tx.alerts.set_rest(rested)
     return rested
 
 
-async def enable(tx: Transaction, name: str, *, from_now: bool) -> TargetRecord | None:
-    """Tell a target again that is disabled or left alone; `from_now` gives up what it wasn't told of. None: no such target."""
-    target = await tx.alerts.find_target(name)
-    if target is None:
-        return None
+async def enable(tx: Transaction, name: str, *, from_now: bool) -> TargetRecord:
+    """Tell a target again that is disabled or left alone; `from_now` gives up what it wasn't told of. NotFoundError."""
+    target = await _get_target(tx, name)
     target = target._replace(failures=0, paused_until_us=0, disabled_at_us=None)
     await tx.alerts.set_rest(target)
     if from_now:
@@ -124,3 +117,10 @@ async def enable(tx: Transaction, name: str, *, from_now: bool) -> TargetRecord 
 async def forget(tx: Transaction, before_us: int) -> int:
     """Forget some of the dead letters and notices that are older than a time; how many. Zero: there are no more."""
     return await tx.alerts.drop_before(before_us, DROPPED_AT_ONCE)
+
+
+async def _get_target(tx: Transaction, name: str) -> TargetRecord:
+    target = await tx.alerts.find_target(name)
+    if target is None:
+        raise NotFoundError(f"there is no target {name!r}: nothing has been told to it yet")
+    return target

@@ -8,6 +8,7 @@ import structlog
 from starlette.applications import Starlette
 
 from handlers.clients import ensure_operator
+from receiver.alerts import Alerts
 from receiver.api import api_routes
 from receiver.api.problems import exception_handlers
 from receiver.duties import Duties
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> Starlette:
     duties = Duties(store, settings, metrics, now_us, services.changed.notify)
     health = Health(settings, store, writer, duties, metrics, engine.pending_migrations)
     feeds = Feeds(store, settings, writer, metrics, now_us, services.stop)
+    alerts = Alerts(store, settings, metrics, now_us, services.changed, services.stop)
     runner = Runner(store, rules_of(settings), metrics, now_us, on_commit=services.changed.notify)
     providers = Providers(store, catalog, runner, now_us, services.pull_wanted, services.stop)
     webhook = Webhook(settings, writer, metrics, now_us)
@@ -58,13 +60,14 @@ def create_app(settings: Settings) -> Starlette:
         writer.start()
         patches.start()
         feeds.start()
+        alerts.start()
         providers.start()
         routine = asyncio.create_task(duties.run(), name="duties")
         try:
             yield
         finally:
             await providers.stop()
-            await feeds.stop(settings.limits.graceful_timeout_s)
+            await asyncio.gather(feeds.stop(settings.limits.graceful_timeout_s), alerts.stop(settings.limits.graceful_timeout_s))
             await writer.stop()
             await patches.stop()
             routine.cancel()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
+from handlers.alerts import forget
 from handlers.escalation import announce_escalations
 from handlers.ports import Store, Transaction
 from receiver.metrics import Metrics
@@ -67,6 +68,15 @@ class Duties:
             if last_us is not None:
                 self._metrics.last_delivery_seconds.labels(name).set((now_us - last_us) / SECOND_US)
             self._watch(name, now_us - (last_us or self._started_us))
+        if self._settings.alerts:
+            await self._refresh_alerts()
+
+    async def _refresh_alerts(self) -> None:
+        counts = {each.target: each for each in await self._store.read(lambda tx: tx.alerts.counts())}
+        for name in self._settings.alerts:
+            found = counts.get(name)
+            self._metrics.alerts_waiting.labels(name).set(found.waiting if found else 0)
+            self._metrics.alerts_dead.labels(name).set(found.dead if found else 0)
 
     def _watch(self, name: str, silence_us: int) -> None:
         """One line when a subscription falls silent, one when it is heard again; at first it counts from the start."""
@@ -100,8 +110,15 @@ class Duties:
             log.info("bodies.dropped", deliveries=dropped, days=retention.raw_bodies_days)
         if retention.patches_days is not None:
             await self._drop_patches(now_us - retention.patches_days * DAY_US)
+        if retention.alerts_days is not None:
+            await self._drop_alerts(now_us - retention.alerts_days * DAY_US)
 
     async def _drop_patches(self, before_us: int) -> None:
         """Some jobs in each transaction, so that nobody waits long."""
         while dropped := await self._store.write(lambda tx: tx.patches.drop_ended(before_us)):
             log.info("patches.dropped", jobs=dropped, days=self._settings.retention.patches_days)
+
+    async def _drop_alerts(self, before_us: int) -> None:
+        """The same for alerts that could not be delivered."""
+        while dropped := await self._store.write(lambda tx: forget(tx, before_us)):
+            log.info("alerts.dropped", alerts=dropped, days=self._settings.retention.alerts_days)

@@ -78,6 +78,25 @@ class Metrics:
             ["provider"],
             registry=self.registry,
         )
+        self.alerts = Counter(
+            "drawbar_alerts",
+            "Alerts sent, by what came of it: delivered, retried (another attempt follows), dead (none does), gone (disabled).",
+            ["target", "outcome"],
+            registry=self.registry,
+        )
+        self.alerts_waiting = Gauge("drawbar_alerts_waiting", "Alerts that wait to be sent.", ["target"], registry=self.registry)
+        self.alerts_dead = Gauge(
+            "drawbar_alerts_dead",
+            "Alerts that could not be delivered, as long as they are kept.",
+            ["target"],
+            registry=self.registry,
+        )
+        self.alerts_sending = Gauge(
+            "drawbar_alerts_sending",
+            "1 while this process sends to a target, 0 while another one does.",
+            ["target"],
+            registry=self.registry,
+        )
 
     def count(self, name: str, answer: Answer) -> None:
         """Count what became of the events of a delivery by a subscription or a feed."""

@@ -82,6 +82,10 @@ class RedactedLog:
         """What somebody should look at."""
         structlog.get_logger().warning(event, **self._clean(fields))
 
+    def error(self, event: str, **fields: object) -> None:
+        """What somebody must look at."""
+        structlog.get_logger().error(event, **self._clean(fields))
+
     def _clean(self, fields: dict[str, object]) -> dict[str, object]:
         return {name: self._redactor.value(value) for name, value in (self._bound | fields).items()}
 

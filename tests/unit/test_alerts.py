@@ -148,7 +148,7 @@ attempts = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(tries=st.lists(attempts, min_size=1, max_size=30), spread=st.floats(0, 1), most=st.integers(1, 10))
 def test_every_message_comes_to_an_end(tries: list[Attempt], spread: float, most: int) -> None:
     """Whatever the answers, a message is tried as often as allowed at the most; every pause is within its bounds."""
