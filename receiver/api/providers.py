@@ -68,26 +68,26 @@ async def start_run(call: Call, _: Filter) -> Response:
     return json_response(run, 202, {"Location": f"{PATH}/{key.provider}/runs/{run.run_id}"})
 
 
-async def runs(call: Call, _: Filter) -> Response:
+async def provider_runs(call: Call, _: Filter) -> Response:
     """Runs of a provider."""
     key = _key(call)
     return json_response(await call.read(lambda tx: list_runs(tx, key, call.page)))
 
 
-async def run(call: Call, _: Filter) -> Response:
+async def provider_run(call: Call, _: Filter) -> Response:
     """One run."""
-    key, ref = _key(call), call.path("id")
+    key, ref = _key(call), call.path("runId")
     return json_response(await call.read(lambda tx: get_run(tx, key, ref)))
 
 
-async def quarantine(call: Call, asked: RefusedFilter) -> Response:
+async def provider_quarantine(call: Call, asked: RefusedFilter) -> Response:
     """What could not be stored."""
     key = _key(call)
     return json_response(await call.read(lambda tx: list_refused(tx, key, asked, call.page)))
 
 
 def _loaded(call: Call) -> LoadedDefinition:
-    return call.services.catalog.get(call.path("name"), call.viewer.organization_id)
+    return call.services.catalog.get(call.path("provider"), call.viewer.organization_id)
 
 
 def _key(call: Call) -> ProviderKey:
@@ -96,10 +96,10 @@ def _key(call: Call) -> ProviderKey:
 
 OPERATIONS = (
     Operation("GET", PATH, providers, "Providers and how their latest runs went", answer=Page[ProviderView]),
-    Operation("GET", f"{PATH}/{{name}}", provider, "A provider", answer=ProviderView),
+    Operation("GET", f"{PATH}/{{provider}}", provider, "A provider", answer=ProviderView),
     Operation(
         "POST",
-        f"{PATH}/{{name}}/runs",
+        f"{PATH}/{{provider}}/runs",
         start_run,
         "Ask for a run, of all streams or of some",
         scope="admin",
@@ -107,12 +107,14 @@ OPERATIONS = (
         answer=RunView,
         status=202,
     ),
-    Operation("GET", f"{PATH}/{{name}}/runs", runs, "Runs of a provider, newest first", paged=True, answer=Page[RunView]),
-    Operation("GET", f"{PATH}/{{name}}/runs/{{id}}", run, "A run", answer=RunView),
+    Operation(
+        "GET", f"{PATH}/{{provider}}/runs", provider_runs, "Runs of a provider, newest first", paged=True, answer=Page[RunView]
+    ),
+    Operation("GET", f"{PATH}/{{provider}}/runs/{{runId}}", provider_run, "A run", answer=RunView),
     Operation(
         "GET",
-        f"{PATH}/{{name}}/quarantine",
-        quarantine,
+        f"{PATH}/{{provider}}/quarantine",
+        provider_quarantine,
         "Records of a provider that could not be stored, newest first",
         query=RefusedFilter,
         paged=True,

@@ -67,7 +67,8 @@ async def test_answers_are_what_is_described(api: Api) -> None:
     }
     compared = 0
     for path, methods in described["paths"].items():
-        if "get" not in methods or not path.startswith("/api/"):
+        # What is pulled needs somebody to pull from: tests/pull looks at those answers.
+        if "get" not in methods or not path.startswith("/api/") or "{provider}" in path:
             continue
         answer = await api.ask(path.format(**values))
         assert answer.status_code == 200, answer.text

@@ -10,9 +10,13 @@ import msgspec
 import pytest
 
 from handlers.rules.provider_mapping import OPTIONAL, REQUIRED
+from receiver.api.routes import OPERATIONS
+from receiver.metrics import Metrics
 from receiver.pull.definition import check_definition
+from receiver.settings_keys import all_keys
 from schemas.provider_access import Auth
 from schemas.providers import Definition, Pagination, Schedule
+from tests.support.cli import Cli
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/providers.md").read_text("utf-8")
@@ -64,3 +68,29 @@ def test_the_lists_are_complete() -> None:
         row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{entity}`"))
         optional = [] if entity == "consumption" else OPTIONAL[entity]
         assert re.findall(r"`(\w+)`", row) == [entity, *REQUIRED[entity], *optional]
+
+
+def test_the_settings_metrics_and_paths_exist() -> None:
+    """What the page names outside a definition is there: settings, metrics with their labels, and operations of the API."""
+    named = re.findall(r"^\| `(providers_\w+)` \|", PAGE, re.MULTILINE)
+    assert named == [key.name for key in all_keys() if key.name.startswith("providers_")]
+    known = {
+        name: collector._labelnames  # type: ignore[attr-defined] # the registry has no public way to them
+        for collector, names in Metrics().registry._collector_to_names.items()
+        for name in names
+    }
+    metrics = dict(re.findall(r"^\| `(drawbar_\w+)\{([a-z,]+)\}`", PAGE, re.MULTILINE))
+    assert len(metrics) == 3
+    for name, labels in metrics.items():
+        assert known[name] == tuple(labels.split(","))
+    paths = {(operation.method, re.sub(r"\{\w+(:path)?\}", "X", operation.path)) for operation in OPERATIONS}
+    for method, path in re.findall(r"`(GET|POST) (/api/[\w/-]+)`", PAGE):
+        assert (method, re.sub(r"/(NAME|ID|REF|CODE)\b", "/X", path)) in paths
+
+
+def test_the_commands_exist(tmp_path: Path) -> None:
+    """Every command that the page names is taken by the program."""
+    commands = {command.split()[0] for command in re.findall(r"drawbar providers ([\w -]+)", PAGE)}
+    assert commands == {"check", "sync", "list", "runs", "quarantine"}
+    for command in commands:
+        assert "Usage: drawbar providers" in Cli(tmp_path)("providers", command, "--help").out

@@ -21,6 +21,7 @@ from storage.store import DatabaseStore
 from tests.pull.processes import serving
 from tests.support.api import OPERATOR_SECRET, Api, basic, running_api
 from tests.support.cli import Cli
+from tests.support.json_schema import faults
 from tests.support.pulling import Pulling
 from tests.support.receiver_process import receiver
 from tests.support.store import dump, execute
@@ -145,6 +146,23 @@ async def test_the_service_makes_the_run_that_was_asked_for(database_url: str, f
         assert 'drawbar_provider_records_total{outcome="created",provider="fleetwatt",stream="stands"} 123.0' in text
         assert await running.terminate() == 0
     assert example_server.CLIENT_SECRET not in (tmp_path / "serve.log").read_text()
+
+
+async def test_answers_are_what_is_described(api: Api) -> None:
+    """Every answer about a provider is as the API's description says, field by field."""
+    described = await api.get("/openapi.json")
+    pull = Pulling(api.store, load_definition(EXAMPLE).definition, SECRETS)
+    pull.loaded = api.services.catalog.get("fleetwatt")
+    pull.key, pull.now_us = api.services.catalog.key(pull.loaded), now_us()
+    run = await pull.run()
+    compared = 0
+    for path, methods in described["paths"].items():
+        if path.startswith("/api/v1/providers") and "get" in methods:
+            answer = await api.get(path.format(provider="fleetwatt", runId=run.run_id))
+            schema = methods["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+            assert list(faults(schema, answer, described["components"]["schemas"])) == []
+            compared += 1
+    assert compared == 5
 
 
 async def _until_ended(client: Any, location: str) -> Any:  # noqa: ANN401 - JSON
