@@ -15,6 +15,7 @@ from handlers.rules.recording import Answer
 from receiver.batch_files import BatchFile, BatchReader, Fault, find_files
 from receiver.cli.changes import print_changes, shown
 from receiver.cli.common import INTERRUPTED, PROBLEMS, ConfigOption, JsonOption, opened_store, run, settings_of
+from receiver.cli.interrupts import interruptibly
 from receiver.cli.output import warn
 from receiver.cli.preview_store import preview_store
 from receiver.cli.send import Sender, Target, is_http
@@ -70,6 +71,8 @@ def replay(
         else:
             run(work.apply())
     except KeyboardInterrupt:
+        if dry_run:
+            raise typer.Exit(INTERRUPTED) from None
         summary("Replayed before it was interrupted", work.total, work.faults, as_json=as_json)
         warn("interrupted: the same command goes on, what is applied already changes nothing")
         raise typer.Exit(INTERRUPTED) from None
@@ -122,7 +125,7 @@ class _Replay:
         """Batches with what they say; a body that is no batch is a fault of its file."""
         bound = self._settings.subscriptions.get(self._name, Subscription()).organizations
         with closing(iter(self._reader)) as batches:
-            for batch in batches:
+            for batch in interruptibly(batches):
                 intake = take_in(Arrival(self._name, "replay", now_us(), batch.body), bound)
                 if intake.batch is None:
                     self.faults.append(Fault.of(batch.place, intake.problem))

@@ -5,9 +5,13 @@ import signal
 import sqlite3
 import stat
 import subprocess
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import count
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -79,23 +83,37 @@ def test_a_backup_restores_to_the_same_digest(
 def test_a_backup_while_a_process_is_writing(folder: Path, sqlite_url: str) -> None:
     """It is of one moment in the middle of the work, whole, and the work isn't disturbed."""
     cli = Cli(folder, {"DRAWBAR_DATABASE": sqlite_url})
-    write_lines(folder / "a.ndjson", [batch(number) for number in range(2500)])
-    with cli.start("replay", "a.ndjson") as running:
-        with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as raw:
-            give_up = time.monotonic() + 30
-            while raw.execute("SELECT count(*) FROM batches").fetchone() == (0,):
-                assert time.monotonic() < give_up
-                time.sleep(0.005)
-        done = cli("backup", "copy.db", "--json").json
-        _, err = running.communicate(timeout=60)
-    assert (running.returncode, err) == (0, b"")
-    copy = Cli(folder, {"DRAWBAR_DATABASE": "copy.db"})
-    counts = copy("status", "--json").json["counts"]
-    assert 0 < counts["batches"] < 2500
+    enough = threading.Event()
+
+    def feed(stream: IO[bytes]) -> int:
+        """Give the writer something to do until it is enough; how many batches that were."""
+        for number in count():
+            if enough.is_set():
+                stream.close()
+                return number
+            stream.write(batch(number) + b"\n")
+        raise AssertionError
+
+    with ThreadPoolExecutor(1) as thread, cli.start("replay", "-", stdin=subprocess.PIPE) as running:
+        assert running.stdin
+        fed = thread.submit(feed, running.stdin)
+        try:
+            with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as raw:
+                give_up = time.monotonic() + 30
+                while raw.execute("SELECT count(*) FROM batches").fetchone() == (0,):
+                    assert time.monotonic() < give_up
+                    time.sleep(0.005)
+            done = cli("backup", "copy.db", "--json").json
+        finally:
+            enough.set()
+        assert running.stderr
+        assert running.stderr.read() == b""
+    assert running.returncode == 0
+    counts = Cli(folder, {"DRAWBAR_DATABASE": "copy.db"})("status", "--json").json["counts"]
+    assert 0 < counts["batches"] < fed.result()
     assert counts["events"]["applied"] == 3 * counts["batches"]
     assert digest_in(str(folder / "copy.db")) == done["digest"]
-    copy("replay", "a.ndjson")
-    assert digest_in(str(folder / "copy.db")) == digest_in(sqlite_url)
+    assert cli("status", "--json").json["counts"]["batches"] == fed.result()
 
 
 def test_a_backup_never_overwrites(on_sqlite: Cli) -> None:

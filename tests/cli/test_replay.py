@@ -1,13 +1,18 @@
 """`drawbar replay` into the store: what it applies, what it tells, and that it can be run again whenever it has ended."""
 
+import contextlib
+import fcntl
 import gzip
 import signal
 import sqlite3
+import struct
 import subprocess
+import termios
 import time
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 import pytest
@@ -23,7 +28,6 @@ from tests.support.store import OTHER, feed, pairing
 from tests.support.stories import FIXTURES, load_stories
 
 STORIES = FIXTURES / "stories"
-BATCHES = 2500  # several transactions
 
 
 def database_of(cli: Cli) -> str:
@@ -134,41 +138,84 @@ def test_one_delivery_that_cannot_be_applied_keeps_no_other_out(cli: Cli, monkey
     assert (done.json["applied"], done.json["quarantined"]) == (27, 3)
 
 
-def _wait_for_batches(sqlite_url: str, running: "subprocess.Popen[bytes]") -> None:
-    """Wait until some are committed."""
-    give_up = time.monotonic() + 30
-    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as raw:
-        while raw.execute("SELECT count(*) FROM batches").fetchone() == (0,):
-            assert time.monotonic() < give_up
-            assert running.poll() is None, f"it ended before it could be stopped: {running.communicate()}"
-            time.sleep(0.005)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_replay_that_is_stopped_can_be_run_again(folder: Path, sqlite_url: str, tmp_path: Path, number: int) -> None:
     """Whenever it was stopped and however, what has been applied is whole, and the second run ends where one run would have."""
     cli = Cli(folder, {"DRAWBAR_DATABASE": sqlite_url})
-    bodies = [batch(number) for number in range(BATCHES)]
-    write_lines(folder / "a.ndjson", bodies)
-    with cli.start("replay", "a.ndjson") as running:
+    fed: list[bytes] = []
+
+    def feed(stream: IO[bytes]) -> None:
+        """Give it something to do for as long as it runs."""
+        with contextlib.suppress(BrokenPipeError), contextlib.closing(stream):
+            for each in count():
+                fed.append(batch(each))
+                stream.write(fed[-1] + b"\n")
+
+    with ThreadPoolExecutor(1) as thread, cli.start("replay", "-", stdin=subprocess.PIPE) as running:
+        assert running.stdin
+        feeding = thread.submit(feed, running.stdin)
         _wait_for_batches(sqlite_url, running)
         running.send_signal(number)
-        out, err = running.communicate(timeout=30)
+        running.wait(timeout=30)
+        feeding.result(timeout=30)
+        assert running.stdout
+        assert running.stderr
+        out, err = running.stdout.read().decode(), running.stderr.read().decode()
     if number == signal.SIGINT:
         assert running.returncode == 130
-        assert b"Replayed before it was interrupted" in out
-        assert err.decode() == "interrupted: the same command goes on, what is applied already changes nothing\n"
+        assert out.startswith("Replayed before it was interrupted\n")
+        assert err == "interrupted: the same command goes on, what is applied already changes nothing\n"
     else:
-        assert running.returncode == -number
+        assert (running.returncode, out, err) == (-number, "", "")
     stopped = cli("status", "--json").json["counts"]
-    assert 0 < stopped["batches"] < BATCHES
+    assert 0 < stopped["batches"] < len(fed)
     assert stopped["events"]["applied"] == 3 * stopped["batches"]
     digest_in(sqlite_url)
+    write_lines(folder / "a.ndjson", fed)
     done = cli("replay", "a.ndjson", "--json").json
-    assert (done["duplicate"], done["accepted"]) == (stopped["batches"], BATCHES - stopped["batches"])
+    assert (done["duplicate"], done["accepted"]) == (stopped["batches"], len(fed) - stopped["batches"])
     whole = f"sqlite:///{tmp_path / 'whole.db'}"
     Cli(folder, {"DRAWBAR_DATABASE": whole})("replay", "a.ndjson")
     assert digest_in(sqlite_url) == digest_in(whole)
+
+
+def _wait_for_batches(sqlite_url: str, running: "subprocess.Popen[bytes]") -> None:
+    """Wait until some are committed."""
+    give_up = time.monotonic() + 30
+    with contextlib.closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as raw:
+        while raw.execute("SELECT count(*) FROM batches").fetchone() == (0,):
+            assert time.monotonic() < give_up
+            assert running.poll() is None
+            time.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("-",), ("-", "--dry-run"), ("-", "--to", "http://127.0.0.1:9", "--secret", "x")], ids=" ".join
+)
+def test_ctrl_c_ends_a_wait_for_standard_input(on_sqlite: Cli, arguments: tuple[str, ...]) -> None:
+    """At once, although nothing comes in any more."""
+    with on_sqlite.start("replay", *arguments, stdin=subprocess.PIPE) as running:
+        assert running.stdin
+        running.stdin.write(batch(0) + b"\n")
+        running.stdin.flush()
+        _wait_until_it_reads(running)
+        running.send_signal(signal.SIGINT)
+        running.wait(timeout=10)
+        running.stdin.close()
+        assert running.stderr
+        assert (b"goes on" in running.stderr.read()) == ("--dry-run" not in arguments)
+    assert running.returncode == 130
+
+
+def _wait_until_it_reads(running: "subprocess.Popen[bytes]") -> None:
+    """Wait until the process waits for its standard input: what was written has been taken out of the pipe."""
+    give_up = time.monotonic() + 30
+    assert running.stdin
+    while struct.unpack("i", fcntl.ioctl(running.stdin, termios.FIONREAD, b"\0" * 4))[0]:
+        assert time.monotonic() < give_up
+        assert running.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.1)
 
 
 def test_a_store_that_fails_in_between_is_told_with_what_was_done(on_sqlite: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
