@@ -59,30 +59,33 @@ def replay(
     if target is None:
         _check_subscription(settings, subscription)
     work = _Replay(settings, subscription, BatchReader(find_files(paths), settings.limits.body_bytes_max))
-    title, more = "Replayed", {}
+    if dry_run:
+        _foretell(work, as_json=as_json)
+    else:
+        _carry_out(work, target, as_json=as_json)
+    if work.faults:
+        raise typer.Exit(PROBLEMS)
+
+
+def _foretell(work: "_Replay", *, as_json: bool) -> None:
+    changes = run(work.preview()).changes
+    if not as_json:
+        print_changes(changes)
+    summary("What would happen", work.total, work.faults, as_json=as_json, changes=[shown(change) for change in changes])
+
+
+def _carry_out(work: "_Replay", target: Target | None, *, as_json: bool) -> None:
+    """Apply or send all of it; what was done is told also where it ends early."""
     try:
-        if target:
-            run(work.send(target))
-        elif dry_run:
-            changes = run(work.preview()).changes
-            title, more = "What would happen", {"changes": [shown(change) for change in changes]}
-            if not as_json:
-                print_changes(changes)
-        else:
-            run(work.apply())
+        run(work.send(target) if target else work.apply())
     except KeyboardInterrupt:
-        if dry_run:
-            raise typer.Exit(INTERRUPTED) from None
         summary("Replayed before it was interrupted", work.total, work.faults, as_json=as_json)
         warn("interrupted: the same command goes on, what is applied already changes nothing")
         raise typer.Exit(INTERRUPTED) from None
     except DrawbarError:
-        if not dry_run:
-            summary("Replayed before it failed", work.total, work.faults, as_json=as_json)
+        summary("Replayed before it failed", work.total, work.faults, as_json=as_json)
         raise
-    summary(title, work.total, work.faults, as_json=as_json, **more)
-    if work.faults:
-        raise typer.Exit(PROBLEMS)
+    summary("Replayed", work.total, work.faults, as_json=as_json)
 
 
 class _Replay:
