@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec import Struct
 
+from handlers.alerts import alert
 from handlers.ports import Transaction
 from handlers.rules.recording import IDS_PER_COMMIT
+from schemas.ids import run_text
 from schemas.provider_rows import RunRow, Trigger
 from schemas.wire import to_json_text
 
@@ -114,13 +116,16 @@ async def start_now(
 async def end_run(tx: Transaction, run: RunRow, now_us: int, *, not_before_us: int | None = None, in_order: bool = False) -> None:
     """Record how a run ended, as `run` says. One that was rescheduled goes on at its time, one that was interrupted at once.
 
-    An interruption `in_order`, as by a restart of the service, says nothing against the run.
+    An interruption `in_order`, as by a restart of the service, says nothing against the run. One that isn't gone on with is told.
     """
     await tx.providers.runs.put(run._replace(ended_at_us=now_us))
     if run.status == "rescheduled":
         await _again(tx, run, not_before_us or now_us, 1, now_us)
     elif run.status == "interrupted" and (in_order or run.attempt < ATTEMPTS_MAX):
         await _again(tx, run, now_us, run.attempt + (not in_order), now_us)
+    elif run.status != "succeeded":
+        said = {"provider": run.provider, "runId": run_text(run.run_id), "status": run.status, "error": run.error}
+        await alert(tx, "provider.failed", run.organization_id, said, now_us)
 
 
 def _since(first_seen_us: int, scheduled_us: int | None) -> int:

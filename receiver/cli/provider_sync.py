@@ -24,7 +24,6 @@ from receiver.settings import Settings
 from receiver.wiring import now_us
 from schemas.errors import ConflictError
 from schemas.ids import run_text
-from schemas.provider_access import EnvironmentName
 from schemas.provider_rows import RunRow
 from schemas.provider_views import RunView
 
@@ -33,7 +32,6 @@ def sync(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The provider's name in its definition.")],
     config: ConfigOption = None,
     stream: Annotated[list[str] | None, typer.Option(help="Only this stream, with those that it needs; repeatable.")] = None,
-    environment: Annotated[EnvironmentName | None, typer.Option(help="Instead of the settings' environment.")] = None,
     *,
     replay: Annotated[bool, typer.Option("--replay", help="Fetch nothing; only try quarantined records again.")] = False,
     as_json: JsonOption = False,
@@ -50,7 +48,7 @@ def sync(
         else:
             say(f"{done.resolved} stored, {done.waiting} still waiting")
         return
-    view = run(_sync(settings, name, tuple(stream or ()), environment))
+    view = run(_sync(settings, name, tuple(stream or ())))
     if as_json:
         print_json(view)
     else:
@@ -69,14 +67,14 @@ def sync(
         raise typer.Exit(PROBLEMS)
 
 
-def _catalog(settings: Settings, environment: EnvironmentName | None = None) -> Catalog:
-    catalog = Catalog(settings.providers_folder, environment or settings.providers_environment)
+def _catalog(settings: Settings) -> Catalog:
+    catalog = Catalog(settings.providers_folder, settings.providers_environment)
     catalog.refresh()
     return catalog
 
 
-async def _sync(settings: Settings, name: str, streams: tuple[str, ...], environment: EnvironmentName | None) -> RunView:
-    catalog = _catalog(settings, environment)
+async def _sync(settings: Settings, name: str, streams: tuple[str, ...]) -> RunView:
+    catalog = _catalog(settings)
     loaded = catalog.get(name)
     unknown = [stream for stream in streams if stream not in loaded.definition.streams]
     if unknown:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import traceback
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -52,7 +53,7 @@ def rules_of(settings: Settings) -> RegistryRules:
 
 
 class Runner:
-    """Makes runs. `clock` is in microseconds; `on_failure` hears of each run that didn't succeed."""
+    """Makes runs. `clock` is in microseconds; `on_commit` hears of each page that was stored."""
 
     def __init__(
         self,
@@ -63,11 +64,10 @@ class Runner:
         *,
         environ: Mapping[str, str] | None = None,
         on_commit: Callable[[], None] = lambda: None,
-        on_failure: Callable[[RunRow], None] = lambda _: None,
     ) -> None:
         self._store, self._rules, self._metrics, self._clock = store, rules, metrics, clock
         self._environ = os.environ if environ is None else environ
-        self._on_commit, self._on_failure = on_commit, on_failure
+        self._on_commit = on_commit
 
     async def execute(
         self, loaded: LoadedDefinition, run: RunRow, lease: Lease, progress: Callable[[Batch], None] = lambda _: None
@@ -129,21 +129,24 @@ class Runner:
         self, loaded: LoadedDefinition, run: RunRow, sink: StoreSink, told: Callable[[Batch], None]
     ) -> tuple[RunRow, int | None]:
         """Fetch everything that was asked for; the run as it ended, and when it may go on if it was rescheduled."""
-        definition = loaded.definition
+        definition, redactor = loaded.definition, Redactor()
         try:
             only = _known_streams(definition, streams_of(run))
             environment: EnvironmentName = "staging" if run.environment == "staging" else "production"
             secrets = resolve_secrets(definition, environment, self._environ, loaded.folder)
+            for secret in secrets.values():
+                redactor.add(secret)
             async with ProviderClient(definition, secrets, environment) as client:
                 report = await ProviderRun(definition, client, sink, progress=told, clock=self._clock).run(only)
                 replayed = await self.replay(loaded, run, sink.lease, client.redactor)
         except (LeaseLostError, StoreUnavailableError):
             raise
         except DrawbarError as error:
-            return run._replace(status="failed", error=error.message), None
-        except Exception as error:
-            log.exception("provider.run.broke", alert=True, provider=run.provider)
-            return run._replace(status="failed", error=f"{type(error).__name__}: {error}"), None
+            return run._replace(status="failed", error=redactor.text(error.message)), None
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run is recorded, and what it says is without secrets
+            trace = redactor.text("".join(traceback.format_exception(error)))
+            log.error("provider.run.broke", alert=True, provider=run.provider, trace=trace)  # noqa: TRY400 - as above
+            return run._replace(status="failed", error=redactor.text(f"{type(error).__name__}: {error}")), None
         ended = run._replace(status=report.status, error=_first_error(report), replayed=replayed.resolved)
         return ended, report.not_before_us
 
@@ -173,7 +176,7 @@ class Runner:
             log.warning("provider.run.not_recorded", provider=run.provider, error=error.message)
 
     def _tell(self, run: RunRow, streams: Sequence[StreamRow]) -> None:
-        """The one place where the outcome of a run is told: in the log, in the metrics, and to whoever alerts."""
+        """Tell how a run ended in the log and the metrics; alerts to the outside are a part of its record."""
         self._metrics.provider_runs.labels(run.provider, run.status).inc()
         for row in streams:
             for outcome in ("created", "updated", "unchanged", "quarantined", "deactivated"):
@@ -187,7 +190,6 @@ class Runner:
             log.warning("provider.run.rescheduled", error=run.error, **facts)
             return
         log.error("provider.run.failed", alert=True, status=run.status, error=run.error, **facts)
-        self._on_failure(run)
 
 
 def _known_streams(definition: Definition, asked: Sequence[str]) -> Sequence[str]:

@@ -1,6 +1,6 @@
 """Where a run's records go: into the store, page by page, as long as the run has its provider."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from handlers.ports import Store, Transaction
 from handlers.provider_context import RunContext
@@ -16,6 +16,8 @@ from schemas.providers import Definition, Stream
 from schemas.wire import to_json_text
 
 _HOUR_US = 3_600_000_000
+# Records in one transaction. A provider's page can hold very many, and deliveries of the webhook mustn't wait for all of them.
+RECORDS_AT_ONCE = 500
 
 
 class StoreSink:
@@ -53,23 +55,37 @@ class StoreSink:
         return await self._store.read(lambda tx: tx.providers.runs.watermarks(run.organization_id, run.provider, stream))
 
     async def commit(self, batch: Batch) -> Counts:
-        """Store a page; durable on return."""
+        """Store a page, some records in each transaction, the watermark in the last; durable on return."""
+        parts = [batch.records[start : start + RECORDS_AT_ONCE] for start in range(0, len(batch.records), RECORDS_AT_ONCE)]
+        *before, last = parts or [()]
+        stored = Counts()
+        for records in before:
+            stored = _added(stored, await self._store_part(batch, records, (), None))
+        return _added(stored, await self._store_part(batch, last, batch.quarantined, batch.watermark_us))
+
+    async def _store_part(
+        self,
+        batch: Batch,
+        records: Sequence[Mapped],
+        quarantined: Sequence[Quarantined],
+        watermark_us: int | None,
+    ) -> Counts:
         page = ProviderPage(
             batch.stream,
             batch.entity,
             batch.scope,
             batch.page,
             batch.url,
-            tuple(map(given, batch.records)),
-            tuple(map(refused, batch.quarantined)),
-            batch.watermark_us,
+            tuple(map(given, records)),
+            tuple(map(refused, quarantined)),
+            watermark_us,
             counter_of(self._definition.streams[batch.stream]),
         )
 
         async def work(tx: Transaction) -> Counts:
             await self.lease.confirm(tx)
             counts = await store_page(tx, self.context(), page)
-            return Counts(counts.created, counts.updated, counts.unchanged, counts.quarantined - len(batch.quarantined))
+            return Counts(counts.created, counts.updated, counts.unchanged, counts.quarantined - len(quarantined))
 
         return await self._store.write(work)
 
@@ -125,6 +141,10 @@ class StoreSink:
             started_at_us=report.started_us,
             ended_at_us=report.ended_us,
         )
+
+
+def _added(left: Counts, right: Counts) -> Counts:
+    return Counts(*(before + now for before, now in zip(left, right, strict=True)))
 
 
 def given(mapped: Mapped) -> GivenRecord:

@@ -201,6 +201,7 @@ async def test_a_run_whose_process_died_is_gone_on_with(store: DatabaseStore) ->
         ("resume", "interrupted", 2, '["vehicles"]'),
         ("resume", "interrupted", 3, '["vehicles"]'),
     ]
+    assert await rows(store, "SELECT type FROM alert_notices") == [("provider.failed",)]
 
 
 async def test_a_restart_is_no_attempt(store: DatabaseStore) -> None:

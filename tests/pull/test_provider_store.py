@@ -18,6 +18,7 @@ from handlers.queries.readings import ReadingFilter, list_readings
 from handlers.queries.usage import UsageFilter, list_usage
 from handlers.registry import Actor
 from handlers.rules.provider_registry import asset_entry
+from receiver.pull import store_sink
 from schemas.asset_sync_decoding import decode_sync
 from schemas.provider_views import RunView
 from schemas.providers import Deactivation, Field, UpdatedSince
@@ -325,6 +326,35 @@ async def test_values_are_revised_with_their_history(store: DatabaseStore, wirem
 
 def _span(start: str, end: str) -> tuple[int, int]:
     return parse_time(start, "from"), parse_time(end, "to")
+
+
+async def test_a_large_page_is_stored_in_parts(
+    store: DatabaseStore, wiremock: WireMock, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that nobody waits long for it; the account is that of the page, and the watermark comes with its last part."""
+    monkeypatch.setattr(store_sink, "RECORDS_AT_ONCE", 3)
+    pull = pulling(store, wiremock, vehicles=VEHICLES, meters=METERS, stands=STANDS)
+    api.vehicles("V1")
+    api.meters(("M1", "V1"))
+    api.lists("/stands", [*(stand(day, day, day) for day in range(10, 18)), stand(99, 18, "n/a"), stand(98, 18, 1, "M9")])
+    view = await pull.run()
+    assert (counts(view, "stands"), of(view, "stands").pages) == ((8, 0, 0, 2), 1)
+    assert len(await series(pull)) == 8
+    assert len(await rows(store, "SELECT watermark_us FROM provider_watermarks")) == 1
+    assert counts(await pull.run(), "stands") == (0, 0, 8, 2)
+
+
+async def test_a_failed_run_is_told_to_the_outside(store: DatabaseStore, wiremock: WireMock, api: Api) -> None:
+    """Its record and the notice for alerts are one transaction; a run that succeeds makes none."""
+    pull = pulling(store, wiremock, vehicles=VEHICLES)
+    await pull.run()
+    api.answers("/vehicles", {"status": 404})
+    view = await pull.run()
+    [(kind, data)] = await rows(store, "SELECT type, data FROM alert_notices")
+    assert kind == "provider.failed"
+    assert msgspec.json.decode(data) == {"provider": "fleet", "runId": view.run_id, "status": "failed", "error": view.error}
+    assert view.error is not None
+    assert "404" in view.error
 
 
 async def test_usage_is_served_by_day_and_month_with_what_is_known_of_the_counter(
