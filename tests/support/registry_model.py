@@ -44,6 +44,7 @@ class RegistryModel:
         self.clock = NOON
         self.plans: list[AssetPlan] = []
         self.minted = 0
+        self.context = SyncContext(0, 0, 0)
         self._seq = 0
         self._syncs: dict[tuple[str, str], SyncContext] = {}
         self._readings: defaultdict[tuple[str, str], dict[tuple[int, int], Reading]] = defaultdict(dict)
@@ -51,14 +52,18 @@ class RegistryModel:
     def sync(self, body: Mapping[str, Any] | bytes) -> dict[str, Any]:
         """The answer to a request body, as JSON; refusals of the whole raise InvalidInputError."""
         sent = decode_sync(body if isinstance(body, bytes) else to_json(body))
-        context = self._context(sent.sync_batch_id, sent.body_hash)
-        plans = plan_batch(sent.entries, self.index, context, self._mint)
+        self.context = self._context(sent.sync_batch_id, sent.body_hash)
+        plans = plan_batch(sent.entries, self.index, self.context, self._mint)
         self.plans = [plan for plan in plans if not isinstance(plan, AssetFailure)]
         for plan in self.plans:
-            for reading in plan.readings:
-                self._readings[plan.asset.asset_id, reading.meter_code].setdefault((reading.seq, reading.position), reading)
+            self.keep(plan)
         answer: dict[str, Any] = msgspec.json.decode(to_json(sync_answer(sent.sync_batch_id, plans, self._marks())))
         return answer
+
+    def keep(self, plan: AssetPlan) -> None:
+        """The readings of a plan, but for those that are there already."""
+        for reading in plan.readings:
+            self._readings[plan.asset.asset_id, reading.meter_code].setdefault((reading.seq, reading.position), reading)
 
     def put(self, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any field of an asset entry
         """The only result, or the only error, of syncing one asset: externalAssetId `A` and a name unless others are given."""
