@@ -43,7 +43,7 @@ def alert_addresses(settings: Settings, environ: Mapping[str, str] | None = None
     found: dict[str, AlertAddress] = {}
     for name, target in settings.alerts.items():
         try:
-            found[name] = _address(f"alerts.{name}", target, os.environ if environ is None else environ)
+            found[name] = address_of(name, target, os.environ if environ is None else environ)
         except InvalidInputError as error:
             problems += error.problems
     if problems:
@@ -51,8 +51,9 @@ def alert_addresses(settings: Settings, environ: Mapping[str, str] | None = None
     return found
 
 
-def _address(path: str, target: AlertTarget, environ: Mapping[str, str]) -> AlertAddress:
-    url = target.url
+def address_of(name: str, target: AlertTarget, environ: Mapping[str, str]) -> AlertAddress:
+    """The same for one target. InvalidInputError."""
+    path, url = f"alerts.{name}", target.url
     if is_reference(url):
         url = resolve_reference(url, f"{path}.url", environ, Path()).reveal()
     _check_url(f"{path}.url", url, allow_http=target.allow_http)
@@ -84,6 +85,11 @@ def origin(url: str) -> str:
     """What may be shown of an address."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def lease_name(name: str) -> str:
+    """The claim on sending to a target."""
+    return f"alerts:{name}"
 
 
 class Alerts:
@@ -139,7 +145,7 @@ class Alerts:
 
     async def _send(self, name: str) -> None:
         """Send as long as it is ours to do."""
-        lease = Lease(self._store, f"alerts:{name}", self._clock, length_s=LEASE_S)
+        lease = Lease(self._store, lease_name(name), self._clock, length_s=LEASE_S)
         if not await lease.take():
             return
         address, gauge = self.addresses[name], self._metrics.alerts_sending.labels(name)

@@ -3,6 +3,7 @@
 from starlette.routing import Route
 
 from receiver.api import (
+    alerts,
     assertions,
     cases,
     changes,
@@ -27,6 +28,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *changes.OPERATIONS,
     *journal.OPERATIONS,
     *quarantine.OPERATIONS,
+    *alerts.OPERATIONS,
     *patches.OPERATIONS,
     *registry.OPERATIONS,
     *providers.OPERATIONS,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from receiver.cli import (
+    alerts,
     cases,
     clients,
     demo,
@@ -56,6 +57,7 @@ app.add_typer(rejected.app, name="rejected")
 app.add_typer(clients.app, name="clients")
 app.add_typer(providers.app, name="providers")
 app.add_typer(feed.app, name="feed")
+app.add_typer(alerts.app, name="alerts")
 app.command()(maintenance.rebuild)
 app.command()(maintenance.backup)
 app.command()(maintenance.migrate)

@@ -1,0 +1,54 @@
+"""The service as a process of its own tells of what Datahub delivers, and goes on after it was killed."""
+
+from pathlib import Path
+
+from storage import open_engine
+from storage.store import DatabaseStore
+from tests.support.alert_receiver import ALERT_SECRET, PATH, Answer, alert_receiver
+from tests.support.facts import body_of
+from tests.support.receiver_process import post, receiver, start
+from tests.support.serving import eventually
+from tests.support.store import execute, failure
+
+UNITS = 300
+KILLS = 2
+PARALLEL = 4  # the default
+
+
+async def test_the_service_tells(database_url: str, tmp_path: Path) -> None:
+    """From the delivery of a webhook to the message; ending takes no longer than usual, and the log shows no secret."""
+    with alert_receiver() as told:
+        async with receiver(database_url, tmp_path, told.settings()) as running:
+            async with running.client() as client:
+                assert (await post(client, body_of([failure(0)]))).status_code == 200
+                await eventually(lambda: told.types() == ["case.opened"])
+                metrics = (await client.get("/metrics")).text
+            assert await running.terminate() == 0
+    assert 'drawbar_alerts_total{outcome="delivered",target="ops"} 1.0' in metrics
+    assert 'drawbar_alerts_sending{target="ops"} 1.0' in metrics
+    log = (tmp_path / "serve.log").read_text()
+    assert "alerts.sending" in log
+    for hidden in (ALERT_SECRET, ALERT_SECRET.removeprefix("whsec_"), PATH):
+        assert hidden not in log
+
+
+async def test_a_kill_loses_nothing(database_url: str, tmp_path: Path) -> None:
+    """Killed again and again while it sends, the service tells of everything; what comes twice has the same id."""
+    with alert_receiver() as told:
+        told.usual = Answer(pause_s=0.01)
+        running = await start(database_url, tmp_path, told.settings())
+        async with running.client() as client:
+            answer = await post(client, body_of([failure(0, f"tp:{number}") for number in range(UNITS)]))
+            assert answer.json()["applied"] == UNITS
+        for number in range(1, KILLS + 1):
+            await eventually(lambda number=number: len(told.taken) >= number * UNITS // (KILLS + 2))  # type: ignore[misc] # bound early
+            await running.kill()
+            engine = open_engine(database_url)
+            # The next process would wait for the dead one's lease to end.
+            await execute(DatabaseStore(engine), "DELETE FROM leases")
+            await engine.close()
+            running = await start(database_url, tmp_path, told.settings())
+        await eventually(lambda: len({one.message_id for one in told.taken}) == UNITS)
+        assert await running.terminate() == 0
+    assert {one.alert["data"]["unitId"] for one in told.taken} == {f"tp:{number}" for number in range(UNITS)}
+    assert len(told.taken) <= UNITS + KILLS * PARALLEL
