@@ -27,6 +27,7 @@ class PairingTables:
 
     async def list_units(self, after: Unit, limit: int, organization_id: str | None, **filters: object) -> list[UnitRow]:
         """Units in order, from after (organization, unit)."""
+        set_aside = filters.get("status") not in {None, "paired"}
         rows = await self._connection.fetch(
             SQL["list_units"],
             after_organization_id=after[0],
@@ -34,6 +35,7 @@ class PairingTables:
             all_organizations=organization_id is None,
             limit=limit,
             organization_id=organization_id,
+            set_aside=set_aside,
             **filters,
         )
         return [_unit(row) for row in rows]

@@ -6,6 +6,7 @@ WHERE 1 = 1
   AND organization_id = :organization_id AND unit_id > :after_unit_id --? organization_id
   AND (organization_id, unit_id) > (:after_organization_id, :after_unit_id) --? all_organizations
   AND status = :status --? status
+  AND status <> 'paired' --? set_aside
   AND unit_type = :unit_type --? unit_type
   AND unit_id = :unit_id --? unit_id
   AND unit_id LIKE :pattern ESCAPE '\' --? pattern

@@ -115,7 +115,7 @@ CREATE TABLE units (
   state TEXT COLLATE "C" NOT NULL, -- what the fold needs to go on
   PRIMARY KEY (organization_id, unit_id)
 );
-CREATE INDEX units_status ON units (organization_id, status, unit_id);
+CREATE INDEX units_status ON units (organization_id, status, unit_id) WHERE status <> 'paired';
 
 CREATE TABLE pairings (
   organization_id TEXT COLLATE "C" NOT NULL,

@@ -43,7 +43,7 @@ CREATE INDEX deliveries_bodies ON deliveries (received_at_us) WHERE body IS NOT 
 
 CREATE TABLE events (
   organization_id TEXT NOT NULL,
-  seq INTEGER NOT NULL,
+  seq INTEGER PRIMARY KEY, -- the rowid: what only grows is appended, and what points at it is short
   batch_id INTEGER NOT NULL,
   delivery_id INTEGER NOT NULL,
   entry INTEGER NOT NULL, -- its index in eventsData
@@ -61,9 +61,8 @@ CREATE TABLE events (
   batch_key TEXT NOT NULL,
   batch_time_us INTEGER NOT NULL,
   raw BLOB, -- the entry as it came, for those that are no fact yet
-  PRIMARY KEY (organization_id, seq)
-) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX events_seq ON events (seq);
+  UNIQUE (organization_id, seq)
+) STRICT;
 CREATE INDEX events_unit ON events (organization_id, unit_id, seq) WHERE event_key IS NOT NULL;
 CREATE INDEX events_key ON events (event_key) WHERE event_key IS NOT NULL;
 CREATE INDEX events_asset ON events (asset_id, seq) WHERE asset_id IS NOT NULL;
@@ -112,7 +111,7 @@ CREATE TABLE units (
   state TEXT NOT NULL, -- what the fold needs to go on
   PRIMARY KEY (organization_id, unit_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX units_status ON units (organization_id, status, unit_id);
+CREATE INDEX units_status ON units (organization_id, status, unit_id) WHERE status <> 'paired';
 
 CREATE TABLE pairings (
   organization_id TEXT NOT NULL,
@@ -129,7 +128,7 @@ CREATE TABLE pairings (
   updated_at_us INTEGER NOT NULL,
   interval_json TEXT NOT NULL,
   PRIMARY KEY (organization_id, unit_id, sort_us, pairing_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX pairings_id ON pairings (pairing_id);
 CREATE INDEX pairings_asset ON pairings (asset_id, organization_id, sort_us, pairing_id);
 CREATE INDEX pairings_vin ON pairings (substr(vin, 1, 32), organization_id, sort_us, pairing_id) WHERE vin IS NOT NULL; -- of any length
@@ -145,7 +144,7 @@ CREATE TABLE cases (
   resolved_at_us INTEGER,
   episode_json TEXT NOT NULL,
   PRIMARY KEY (organization_id, case_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX cases_unit ON cases (organization_id, unit_id, first_at_us);
 CREATE INDEX cases_time ON cases (organization_id, first_at_us, case_id);
 
@@ -176,7 +175,7 @@ CREATE TABLE changes (
   at_us INTEGER NOT NULL,
   data TEXT NOT NULL,
   PRIMARY KEY (organization_id, position, n)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE UNIQUE INDEX changes_position ON changes (position, n);
 
 CREATE TABLE clients (
