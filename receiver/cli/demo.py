@@ -1,6 +1,7 @@
 """`drawbar demo`: signed sample batches into a real receiver, who is on what, a pull from a provider, and the live service."""
 
 import asyncio
+import os
 import secrets
 import tempfile
 from importlib import resources
@@ -46,6 +47,7 @@ def demo(
     """Show the main job: sample batches come in signed, land durably, and turn into who is on what."""
     from receiver.cli.demo_provider import example_provider  # noqa: PLC0415 - as below
 
+    os.environ["no_proxy"] = "127.0.0.1"  # everything here is on this machine, whatever proxy the environment names
     with tempfile.TemporaryDirectory(prefix="drawbar-demo-") as folder, example_provider(Path(folder)) as definitions:
         run(_demo(Path(folder), definitions, port, once=once))
 
@@ -88,8 +90,7 @@ async def _tour(ready: asyncio.Future[str], settings: Settings, *, once: bool) -
 
     url = await ready
     operator = settings.operator_secret.reveal() if settings.operator_secret else ""
-    # Straight to this machine, whatever proxy the environment names.
-    async with httpx2.AsyncClient(base_url=url, auth=("operator", operator), timeout=30, trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=url, auth=("operator", operator), timeout=30) as client:
         await _send(client, settings)
         await _show(client)
         await pull_example(client)

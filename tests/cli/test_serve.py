@@ -59,12 +59,15 @@ def items(url: str, credentials: str) -> Any:  # noqa: ANN401 - JSON
 
 
 def test_it_says_where_it_listens_takes_deliveries_and_ends_in_order(cli: Cli) -> None:
-    """One line on standard output; after SIGTERM what was taken is there, and the exit status is 0."""
+    """One line on standard output; after SIGTERM what was taken is there, and the exit status is 0.
+
+    What was refused because a new secret wasn't configured yet is taken in once it is.
+    """
     cli.environment |= {"DRAWBAR_WEBHOOK_SECRET": SECRET, "DRAWBAR_PORT": "0"}
     with serving(cli, "serve") as (url, running):
         status, answer = post(url, batch(0), SECRET)
         assert (status, answer["applied"]) == (200, 3)
-        assert post(url, batch(1))[0] == 401
+        assert post(url, batch(1), "the new secret")[0] == 401
         code, out, err = end(running, signal.SIGTERM)
     assert (code, out) == (0, "")
     events = [json.loads(line)["event"] for line in err.splitlines()]
@@ -72,6 +75,9 @@ def test_it_says_where_it_listens_takes_deliveries_and_ends_in_order(cli: Cli) -
     assert SECRET not in err
     counts = cli("status", "--json").json["counts"]
     assert (counts["batches"], counts["rejected"]["held"]) == (1, 1)
+    cli.environment["DRAWBAR_WEBHOOK_SECRET"] = f"{SECRET},the new secret"
+    assert cli("rejected", "replay").out == "1 taken in (1 accepted), 0 refused still\n"
+    assert cli("status", "--json").json["counts"]["events"]["applied"] == 6
     digest_in(cli.environment["DRAWBAR_DATABASE"])
 
 
