@@ -31,6 +31,9 @@ SQL = load("backup")
 ATTEMPTS = 5
 _JITTER_S = 0.02
 _CONNECT_TIMEOUT_S = 10.0
+# In SQL: the driver's own transactions raise an alarm when their end is cancelled.
+_BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_BEGIN_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
@@ -117,28 +120,26 @@ class PostgresEngine:
             raw = await pool.acquire()
         except _DRIVER_ERRORS as error:
             raise _unreachable(error) from error
+        ended = False
         try:
-            return await self._run(raw, work, readonly=readonly)
+            result = await self._run(raw, work, readonly=readonly)
+            ended = True
         except _DRIVER_ERRORS as error:
             translated = translate(error, "transaction", readonly=readonly, closed=is_gone(raw))
             if translated is error:
                 raise
             raise translated from error
         finally:
-            await pool.release(raw)
+            # In one piece: who is cancelled once can be cancelled again while the transaction is rolled back.
+            await asyncio.shield(_give_back(pool, raw, ended=ended))
+        return result
 
     async def _run(self, raw: "Raw", work: Work[T], *, readonly: bool) -> T:
-        transaction = raw.transaction(isolation="repeatable_read" if readonly else "read_committed", readonly=readonly)
-        await transaction.start()
+        await raw.execute(_BEGIN_READ if readonly else _BEGIN_WRITE)
         connection = PostgresConnection(raw, self._batches, readonly=readonly)
-        try:
-            result = await work(connection)
-            connection.check()
-        except BaseException:
-            if not is_gone(raw):
-                await transaction.rollback()
-            raise
-        await transaction.commit()
+        result = await work(connection)
+        connection.check()
+        await raw.execute("COMMIT")
         return result
 
     async def _open(self) -> "asyncpg.Pool[asyncpg.Record]":
@@ -164,6 +165,16 @@ class PostgresEngine:
 def _may_pass(error: CollisionError | ConflictError) -> bool:
     """Whether the work may fare better on a second run: it collided, or someone else had just inserted what it inserted too."""
     return isinstance(error, CollisionError) or isinstance(error.__cause__, asyncpg.UniqueViolationError)
+
+
+async def _give_back(pool: "asyncpg.Pool[asyncpg.Record]", raw: "Raw", *, ended: bool) -> None:
+    """Roll back what has not ended, and let the next one have the connection; one that fails at that is closed."""
+    try:
+        if not ended and not is_gone(raw):
+            await raw.execute("ROLLBACK")
+    except _DRIVER_ERRORS:
+        raw.terminate()
+    await pool.release(raw)
 
 
 def _unreachable(error: Exception) -> StoreUnavailableError:

@@ -27,6 +27,10 @@ T = TypeVar("T")
 _UNAVAILABLE_CLASSES = frozenset({"08", "53", "57", "58"})
 _UNAVAILABLE_STATES = frozenset({"55P03", "25P03"})
 _READ_ONLY_STATE = "25006"  # in a write: the server has become a standby
+# The latest savepoint of a name hides those before it, so one that is undone must go too.
+_SAVE = "SAVEPOINT part"
+_UNDO = "ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part"
+_KEEP = "RELEASE SAVEPOINT part"
 _AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.InvalidCachedStatementError)
 
 
@@ -122,15 +126,17 @@ class PostgresConnection:
 
     @asynccontextmanager
     async def _savepoint(self) -> AsyncIterator[None]:
-        part = self._raw.transaction()
-        await self._guard("savepoint", part.start)
+        await self._guard("savepoint", partial(self._raw.execute, _SAVE))
         try:
             yield
             self.check()
         except BaseException:
-            await self._guard_rollback(part.rollback)
+            # Unless the connection is gone and all of it is rolled back anyway.
+            if not is_gone(self._raw):
+                await self._raw.execute(_UNDO)
+                self._health.recover()
             raise
-        await self._guard("savepoint", part.commit)
+        await self._guard("savepoint", partial(self._raw.execute, _KEEP))
 
     async def _guard(self, where: str, call: Callable[[], Awaitable[T]]) -> T:
         self.check()
@@ -145,12 +151,6 @@ class PostgresConnection:
         except BaseException as error:
             self._health.fail(error)
             raise
-
-    async def _guard_rollback(self, rollback: Callable[[], Awaitable[None]]) -> None:
-        """Roll a savepoint back, unless the connection is gone and all of it is rolled back anyway."""
-        if not is_gone(self._raw):
-            await rollback()
-            self._health.recover()
 
     async def _rewrite(self, sql: str) -> str | None:
         if not can_batch(sql):

@@ -109,6 +109,27 @@ async def test_an_idle_connection_that_was_ended_is_replaced(engine: Engine, pos
     assert await names(engine) == ["a"]
 
 
+async def test_work_that_is_cancelled_again_and_again_ends_quietly(engine: Engine) -> None:
+    """As it is when a client of a stream goes away: also while its transaction is being rolled back, and nobody is alarmed."""
+    alarms: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: alarms.append(context["message"]))
+    await create(engine, "a")
+    begun, sleep = asyncio.Event(), _statement("SELECT pg_sleep(30)")
+
+    async def work(connection: Connection) -> None:
+        begun.set()
+        await connection.fetch(sleep)
+
+    task = asyncio.create_task(engine.read(work))
+    await begun.wait()
+    while not task.done():
+        task.cancel()
+        await asyncio.sleep(0.001)
+    assert task.cancelled()
+    assert await names(engine) == ["a"]
+    assert alarms == []
+
+
 async def test_another_encoding_is_refused(ascii_url: str) -> None:
     """A database that doesn't know Unicode is refused before anything is written."""
     engine = open_engine(ascii_url)
