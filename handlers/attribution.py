@@ -7,7 +7,7 @@ is, by `follow_links` after. Units that never brought a reading cost one look-up
 from collections.abc import Mapping, Sequence
 
 from handlers.ports import Transaction, Unit
-from handlers.registry import bounds_of
+from handlers.registry_writing import bounds_of
 from handlers.rules.attribution import Moved, moved_spans
 from handlers.rules.plan import UnitPlan
 from handlers.rules.series_change import Arrival, SeriesChange, unit_reading

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from handlers.links import follow_copies
 from handlers.ports import Transaction, Unit
 from handlers.refold import load_recorded, plan_from_start, plan_onward, tell, write_plans
 from handlers.rules.intake import Batch, Intake, refused
@@ -37,6 +38,7 @@ async def ingest(tx: Transaction, intakes: Sequence[Intake], now_us: int, *, del
         await tx.journal.adopt_delivery(*adopted)
     await tx.journal.put_events(sorted(recording.events, key=lambda row: row[:2]))
     await tx.quarantine.put(recording.quarantine)
+    await follow_copies(tx, copies, now_us)
     if idle := [unit for unit, state in states.items() if unit not in copies and state == _NEW]:
         await _let_go(tx, idle)
     await tell(tx, recording.commit_id, drafts, now_us)

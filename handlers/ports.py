@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from handlers.alert_ports import Alerts
+from handlers.link_ports import Links
 from handlers.provider_ports import Providers
 from handlers.registry_ports import Registry
+from handlers.vin_ports import VinKeys
 from schemas.facts import Copy, Flag
 from schemas.pairing import Episode, Interval, UnitState
 from schemas.patches import AssetPatch, PatchError, PatchJob
@@ -446,6 +448,8 @@ class Transaction(Protocol):
     alerts: Alerts
     overview: Overview
     registry: Registry
+    vin_keys: VinKeys
+    links: Links
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """A part of the transaction that can fail alone."""

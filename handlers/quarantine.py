@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Raw, Struct
 
 from handlers.ingest import ingest
+from handlers.links import follow_copies
 from handlers.ports import Transaction, Unit
 from handlers.refold import load_recorded, plan_from_start, tell, write_plans
 from handlers.rules.intake import Arrival, Batch, Entry, Intake, decode_entry, entry_path, take_in, take_in_feed
@@ -103,7 +104,10 @@ async def _record_anew(
     if entry.copy:
         together = {units[0]: recorded[units[0]].also([entry.copy])}
         plans = await plan_from_start(tx, units, together, now_us)
-    await tell(tx, commit_id, await write_plans(tx, plans), now_us)
+    drafts = await write_plans(tx, plans)
+    if entry.copy:
+        await follow_copies(tx, {units[0]: [entry.copy]}, now_us)
+    await tell(tx, commit_id, drafts, now_us)
     return outcome
 
 

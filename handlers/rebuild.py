@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from handlers.link_rebuild import add_links
 from handlers.ports import Store, Transaction, Unit
 from handlers.refold import load_recorded, tell, write_plans
 from handlers.registry_digest import add_registry
@@ -56,7 +57,7 @@ async def rebuild(
             break
         units, mended, after = units + len(page), mended + wrong, page[-1]
         progress(units)
-    series, registry_mended = await rebuild_registry(store, unit_meters)
+    series, registry_mended = await rebuild_registry(store, clock, unit_meters)
     return Rebuilt(units, mended, series, registry_mended, before, await digest(store))
 
 
@@ -95,5 +96,6 @@ async def digest_of(tx: Transaction) -> str:
             undated = [pairing._replace(updated_at_us=0) for pairing in pairings]
             hashed.update(to_json((unit, row, undated, cases, flags)))
         after = page[-1]
+    await add_links(tx, hashed)
     await add_registry(tx, hashed)
     return hashed.hexdigest()

@@ -6,61 +6,30 @@ A write begins with `begin`, which makes it the only one of its organization, pl
 
 from collections.abc import Iterator, Sequence
 
-from msgspec import Struct, field
+from msgspec import Struct
 
+from handlers.links import follow_vins
 from handlers.ports import Transaction
-from handlers.registry_view import RegistryView, vin_of
+from handlers.registry_view import RegistryView
+from handlers.registry_writing import Actor, Writing, begin, bounds_of, history_row
 from handlers.rules.asset_index import AssetIndex
-from handlers.rules.effective import effective
+from handlers.rules.effective import expectation
+from handlers.rules.links import vin_of
 from handlers.rules.recording import IDS_PER_COMMIT
+from handlers.rules.vin_index import key_changes
 from handlers.rules.series_change import Arrival, SeriesChange, numbered, reading_no
-from handlers.rules.telematics import is_missed
 from handlers.series import change_series
 from schemas.asset_plans import AssetPlan
-from schemas.asset_sync_decoding import thresholds_of
-from schemas.assets import Asset, Explicit
+from schemas.assets import Asset
 from schemas.errors import InvalidInputError
-from schemas.readings import NO_THRESHOLDS, Mark, Reading, Thresholds
-from schemas.registry_records import ActorKind, AssetMeterRow, AttemptRow, HistoryRow, SeriesKey
+from schemas.readings import Mark
+from schemas.registry_records import AssetMeterRow, AttemptRow, SeriesKey
 from schemas.wire import to_json_text
+
+__all__ = ["Actor", "Marks", "Origin", "Writing", "apply", "assignment_row", "begin", "bounds_of"]
 
 # By the (seq, position) of a reading.
 Marks = dict[tuple[int, int], Mark]
-
-
-class Actor(Struct, frozen=True):
-    """Who changes the registry: an API client, an event by its key, a patch job, a provider's run, or a command."""
-
-    kind: ActorKind
-    name: str
-
-
-class Writing(Struct):
-    """One write to one organization's registry, and the numbers of its commit.
-
-    `receipts` are the times at which what it applies came first, by sequence, where that wasn't now.
-    """
-
-    organization_id: str
-    actor: Actor
-    commit_id: int
-    now_us: int
-    used: int = 1
-    receipts: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def seq(self) -> int:
-        """The journal sequence of what is written; the numbers of its readings follow it."""
-        return self.commit_id * IDS_PER_COMMIT + 1
-
-    def received_at_us(self, reading: Reading) -> int:
-        """When a reading was received."""
-        return self.receipts.get(reading.seq, self.now_us)
-
-    def new_number(self) -> int:
-        """A number for a row of its history or its log, rising."""
-        self.used += 1
-        return self.commit_id * IDS_PER_COMMIT + self.used
 
 
 class Origin(Struct, frozen=True):
@@ -69,12 +38,6 @@ class Origin(Struct, frozen=True):
     seq: int
     client_id: str
     sync_batch_id: str | None = None
-
-
-async def begin(tx: Transaction, organization_id: str, actor: Actor, now_us: int) -> Writing:
-    """Be the only writer of an organization's registry until the transaction ends."""
-    await tx.registry.assets.lock(organization_id)
-    return Writing(organization_id, actor, await tx.journal.begin(), now_us)
 
 
 async def apply(
@@ -92,9 +55,20 @@ async def apply(
         await tx.registry.missing_meters.add(list(_attempts(writing, plans, origin)))
     await tx.registry.journal.add_asset_changes(
         writing.organization_id,
-        [_history(writing, plan.asset.asset_id, to_json_text(plan.changes)) for plan in plans if plan.changes],
+        [history_row(writing, plan.asset.asset_id, to_json_text(plan.changes)) for plan in plans if plan.changes],
     )
+    await follow_vins(tx, writing, _changed_vins(plans))
     return marks
+
+
+def _changed_vins(plans: Sequence[AssetPlan]) -> set[str]:
+    """The VINs that assets have from now on, or don't have any more."""
+    vins: set[str | None] = set()
+    for plan in plans:
+        before, after = plan.before, plan.asset
+        if before is None or (before.serial, before.origin) != (after.serial, after.origin):
+            vins |= {vin_of(after.serial), vin_of(before.serial) if before else None}
+    return {vin for vin in vins if vin is not None}
 
 
 async def _write_assets(tx: Transaction, writing: Writing, plans: Sequence[AssetPlan], final: dict[str, Asset]) -> None:
@@ -107,6 +81,7 @@ async def _write_assets(tx: Transaction, writing: Writing, plans: Sequence[Asset
         identity: plan.asset.asset_id for plan in plans for identity in _identities(plan.asset) - _identities(plan.before)
     }
     await tx.registry.assets.add_identities(writing.organization_id, list(identities.items()))
+    await tx.vin_keys.change(writing.organization_id, *key_changes(plans))
 
 
 def _identities(asset: Asset | None) -> set[str]:
@@ -129,10 +104,9 @@ def _assignments(plans: Sequence[AssetPlan], view: RegistryView, final: dict[str
 
 
 def assignment_row(asset: Asset, code: str, index: AssetIndex) -> AssetMeterRow:
-    """What is to be stored of a meter of an asset."""
+    """What is to be stored of a meter of an asset. Pairings have no say in it: what they imply is looked up when it is asked."""
     layer = index.explicit(asset.asset_id).get(code)
-    values = effective(layer, asset.status, implied=code in index.implied(asset.asset_id))
-    return AssetMeterRow(asset.asset_id, code, layer, index.telematics(asset.asset_id, code), is_missed(values))
+    return AssetMeterRow(asset.asset_id, code, layer, index.telematics(asset.asset_id, code), expectation(layer, asset.status))
 
 
 async def _write_readings(tx: Transaction, writing: Writing, plans: Sequence[AssetPlan], view: RegistryView) -> Marks:
@@ -158,12 +132,6 @@ def _change(changes: dict[SeriesKey, SeriesChange], key: SeriesKey, view: Regist
     return changes[key]
 
 
-def bounds_of(layer: Explicit | None) -> Thresholds:
-    """The bounds under which the readings of an assignment are judged."""
-    given = layer.fields.validation_thresholds if layer else None
-    return thresholds_of(given) if given else NO_THRESHOLDS
-
-
 def _attempts(writing: Writing, plans: Sequence[AssetPlan], origin: Origin) -> Iterator[AttemptRow]:
     for plan in plans:
         for held in plan.held:
@@ -187,8 +155,3 @@ def _attempts(writing: Writing, plans: Sequence[AssetPlan], origin: Origin) -> I
                 replayed_at_us=None,
                 held=to_json_text(held),
             )
-
-
-def _history(writing: Writing, subject: str, changes: str) -> HistoryRow:
-    actor = writing.actor
-    return HistoryRow(subject, writing.new_number(), writing.now_us, actor.kind, actor.name, changes)

@@ -101,9 +101,17 @@ class AssetMeters(Protocol):
     async def put(self, organization_id: str, rows: Sequence[AssetMeterRow]) -> None: ...
 
     async def quiet(
-        self, after: tuple[str, str, str], limit: int, organization_id: str | None, **filters: object
+        self,
+        after: tuple[str, str, str],
+        limit: int,
+        organization_id: str | None,
+        implied: Sequence[tuple[str, str]],
+        **filters: object,
     ) -> list[HealthRow]:
-        """Expected meters by (organization, asset, code); filters are `min_missing` and `stale_since_us`."""
+        """Expected meters by (organization, asset, code); filters are `min_missing` and `stale_since_us`.
+
+        `implied` are (unit type, meter code): which meters units deliver by the settings.
+        """
         ...
 
 

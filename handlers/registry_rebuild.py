@@ -1,12 +1,13 @@
 """Compute all that is derived in the registry afresh from what is recorded.
 
-Derived are: whose series a unit's reading stands in, marks and what series come to, whether a meter is expected, and VINs.
+Derived are: VINs, whether a meter is expected, links, whose series a unit's reading stands in, marks and what series come to.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from handlers.attribution import move_readings
+from handlers.link_rebuild import rebuild_links
 from handlers.ports import Store, Transaction
 from handlers.registry import assignment_row, bounds_of
 from handlers.registry_digest import ASSETS_AT_A_TIME, READINGS_AT_A_TIME, SERIES_AT_A_TIME, by_organization
@@ -22,13 +23,11 @@ Key = TypeVar("Key")
 SeriesId = tuple[str, str, str]
 
 
-async def rebuild_registry(store: Store, unit_meters: UnitMeters) -> tuple[int, int]:
+async def rebuild_registry(store: Store, clock: Callable[[], int], unit_meters: UnitMeters) -> tuple[int, int]:
     """How many series were judged again, and how many things of any kind had been stored wrongly.
 
     Pairings must be right already. Syncs may come in meanwhile: an organization's registry is locked while its part is mended.
     """
-    mended = await _by_pages(store, ("", "", -(2**63), 0), _mend_attributions)
-    mended += await _by_pages(store, ("", "", "", -(2**63), 0), _drop_strays)
     series = 0
 
     async def judge(tx: Transaction, after: SeriesId) -> tuple[SeriesId | None, int]:
@@ -42,8 +41,12 @@ async def rebuild_registry(store: Store, unit_meters: UnitMeters) -> tuple[int, 
         page = await tx.registry.assets.all_vins(after, ASSETS_AT_A_TIME)
         return (page[-1][:2] if page else None), await _mend_assets(tx, page, unit_meters)
 
+    # Links follow from VINs, and whose readings are whose from links.
+    mended = await _by_pages(store, ("", ""), expect)
+    mended += await rebuild_links(store, clock)
+    mended += await _by_pages(store, ("", "", -(2**63), 0), _mend_attributions)
+    mended += await _by_pages(store, ("", "", "", -(2**63), 0), _drop_strays)
     mended += await _by_pages(store, ("", "", ""), judge)
-    mended += await _by_pages(store, ("", ""), expect)
     return series, mended
 
 

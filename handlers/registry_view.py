@@ -7,11 +7,13 @@ from msgspec import Struct
 from handlers.ports import Transaction
 from handlers.rules.asset_index import AssetIndex, Wanted, wanted
 from handlers.rules.implied import Implied, UnitMeters, implied_meters
+from handlers.rules.links import provisional_identity, provisional_of, vin_of
 from handlers.rules.meter_units import MissingUnit
-from handlers.rules.vin import read
 from schemas.asset_sync import AssetEntry
 from schemas.assets import Asset, Explicit, Telematics
 from schemas.registry_records import AssetMeterRow
+
+__all__ = ["RegistryRules", "RegistryView", "implied_for", "view_for_entries", "view_of_assets", "vin_of"]
 
 
 class RegistryRules(Struct, frozen=True):
@@ -35,13 +37,14 @@ async def view_for_entries(
     """All that planning these entries can ask for."""
     asked = wanted(entries)
     assets = await tx.registry.assets.meant(organization_id, list(asked.identities), list(asked.codes))
-    known = {identity for asset in assets for identity in (asset.external_asset_id, *asset.aliases)}
+    assets, stand_ins = await _stand_ins(tx, organization_id, assets)
+    known = {identity for asset in assets for identity in (asset.external_asset_id, *asset.aliases)} | stand_ins.keys()
     unknown = asked.identities - known
     provisional = await _provisional(tx, organization_id, asked.serials) if unknown and asked.serials else {}
     missing = set(provisional.values()) - {asset.asset_id for asset in assets}
     if missing:
         assets += await tx.registry.assets.of_ids(organization_id, sorted(missing))
-    return await _view(tx, organization_id, assets, asked, rules, provisional, len(unknown))
+    return await _view(tx, organization_id, assets, asked, rules, provisional, stand_ins, len(unknown))
 
 
 async def view_of_assets(
@@ -51,7 +54,7 @@ async def view_of_assets(
     assets = await tx.registry.assets.of_ids(organization_id, asset_ids) if asset_ids else []
     nothing: frozenset[str] = frozenset()
     asked = Wanted(nothing, nothing, nothing, frozenset(meter_codes), nothing, nothing)
-    return await _view(tx, organization_id, assets, asked, rules, {}, 0)
+    return await _view(tx, organization_id, assets, asked, rules, {}, {}, 0)
 
 
 async def implied_for(tx: Transaction, organization_id: str, asset_ids: Sequence[str], unit_meters: UnitMeters) -> Implied:
@@ -66,14 +69,6 @@ async def implied_for(tx: Transaction, organization_id: str, asset_ids: Sequence
     return implied_meters(pairings, unit_meters, existing)
 
 
-def vin_of(serial: str | None) -> str | None:
-    """An asset's VIN: its serial, normalized, where the verdict isn't invalid."""
-    if not serial:
-        return None
-    vin = read(serial)
-    return None if vin.verdict == "invalid" else vin.normalized
-
-
 async def _view(
     tx: Transaction,
     organization_id: str,
@@ -81,6 +76,7 @@ async def _view(
     asked: Wanted,
     rules: RegistryRules,
     provisional: dict[str, str],
+    stand_ins: dict[str, str],
     unknown: int,
 ) -> RegistryView:
     references = tx.registry.references
@@ -103,19 +99,37 @@ async def _view(
         telematics=telematics,
         implied=await implied_for(tx, organization_id, asset_ids, rules.unit_meters),
         provisional=provisional,
+        stand_ins=stand_ins,
     )
     return RegistryView(index, meters, unknown)
 
 
 async def _provisional(tx: Transaction, organization_id: str, serials: Iterable[str]) -> dict[str, str]:
-    """By serial: the provisional asset whose place a new asset takes, which is the only one to have its VIN so far."""
+    """By serial: the provisional asset whose place a new asset takes; none where another has its VIN already."""
     vins = {serial: vin for serial in serials if (vin := vin_of(serial))}
     if not vins:
         return {}
-    rows = await tx.registry.assets.with_vins(organization_id, sorted(set(vins.values())))
-    taken = {row.vin for row in rows if not row.provisional}
+    wanted = sorted(set(vins.values()))
+    provisional = await tx.links.provisional(organization_id, wanted)
+    if not provisional:
+        return {}
+    taken = {row.vin for row in await tx.registry.assets.with_vins(organization_id, wanted) if not row.provisional}
     holders: dict[str, str] = {}
-    for row in rows:
-        if row.vin not in taken:
-            holders.setdefault(row.vin, row.asset_id)
+    for vin, asset_id in provisional:
+        if vin not in taken:
+            holders.setdefault(vin, asset_id)
     return {serial: holders[vin] for serial, vin in vins.items() if vin in holders}
+
+
+async def _stand_ins(tx: Transaction, organization_id: str, assets: Sequence[Asset]) -> tuple[list[Asset], dict[str, str]]:
+    """Assets, with others in place of provisional ones that are none any more; by the id of such a one, who stands in for it."""
+    provisional = {asset.asset_id: datahub_id for asset in assets if (datahub_id := provisional_of(asset)) is not None}
+    if not provisional:
+        return list(assets), {}
+    linked = await tx.registry.assets.links_from([(organization_id, asset_id) for asset_id in provisional])
+    ended = {datahub_id for asset_id, datahub_id in provisional.items() if (organization_id, asset_id) not in linked}
+    links = await tx.registry.assets.links_to(organization_id, sorted(ended)) if ended else {}
+    left = [asset for asset in assets if provisional.get(asset.asset_id) not in links]
+    missing = sorted(set(links.values()) - {asset.asset_id for asset in left})
+    left += await tx.registry.assets.of_ids(organization_id, missing) if missing else []
+    return left, {provisional_identity(datahub_id): asset_id for datahub_id, asset_id in links.items()}

@@ -6,8 +6,9 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from handlers.links import look_again
 from handlers.ports import Transaction, Unit
-from handlers.queries.changes import show_change
+from handlers.queries.changes import show_changes
 from handlers.refold import load_recorded, plan_from_start, tell, write_plans
 from handlers.rules.plan import ChangeDraft, UnitPlan
 from handlers.rules.recording import IDS_PER_COMMIT
@@ -51,7 +52,7 @@ async def assert_pairing(tx: Transaction, assertion: Assertion, actor: str, now_
     """Assert one pairing or unpairing. What stands already changes nothing; what was void is restored."""
     statement = assertion_statement(assertion, actor, now_us)
     await tx.histories.hold([(statement.organization_id, statement.unit_id)])
-    return _stated(statement, await record(tx, [statement], now_us))
+    return await _stated(tx, statement, await record(tx, [statement], now_us))
 
 
 async def assert_pairings(tx: Transaction, assertions: Sequence[Assertion], actor: str, now_us: int) -> Asserted:
@@ -88,7 +89,7 @@ async def judge(
     unit = await _unit_of(tx, event_key, organization_id)
     await tx.histories.hold([unit])
     statement = Statement(unit[0], 0, kind, unit[1], event_key, actor, now_us, note)
-    return _stated(statement, await record(tx, [statement], now_us))
+    return await _stated(tx, statement, await record(tx, [statement], now_us))
 
 
 async def record(tx: Transaction, statements: Sequence[Statement], now_us: int) -> list[ChangeRecord]:
@@ -140,7 +141,20 @@ async def _write(
         return []
     drafts = await write_plans(tx, plans)
     await tx.statements.put(statements)
+    await look_again(tx, await _named_by(tx, statements), now_us)
     return await tell(tx, commit_id, drafts, now_us)
+
+
+async def _named_by(tx: Transaction, statements: Sequence[Statement]) -> set[tuple[str, str]]:
+    """The Datahub assets of the facts that are asserted or judged, by (organization, id)."""
+    named = {(each.organization_id, each.asset_id) for each in statements if each.asset_id is not None}
+    judged = {(each.organization_id, each.event_key) for each in statements if each.kind in {"void", "restore"}}
+    for organization_id, event_key in sorted(judged):
+        asset_ids = [row.asset_id for row in await tx.events.find_event(event_key, organization_id)]
+        asserted = await tx.statements.find_assertion(event_key, organization_id)
+        asset_ids += [asserted.statement.asset_id] if asserted else []
+        named |= {(organization_id, asset_id) for asset_id in asset_ids if asset_id is not None}
+    return named
 
 
 async def _unit_of(tx: Transaction, event_key: str, organization_id: str | None) -> Unit:
@@ -158,5 +172,5 @@ def _units(statements: Sequence[Statement]) -> list[Unit]:
     return sorted({(statement.organization_id, statement.unit_id) for statement in statements})
 
 
-def _stated(statement: Statement, rows: Sequence[ChangeRecord]) -> Stated:
-    return Stated(statement.event_key, tuple(map(show_change, rows)))
+async def _stated(tx: Transaction, statement: Statement, rows: Sequence[ChangeRecord]) -> Stated:
+    return Stated(statement.event_key, await show_changes(tx, rows))

@@ -10,6 +10,11 @@ from schemas.assets import Asset, Explicit, Telematics
 SeriesKey = tuple[str, str]
 ActorKind = Literal["client", "event", "patch", "provider", "command"]
 AttemptState = Literal["open", "resolved"]
+# Whether a meter of an asset is expected from sync: never, always, or only while a pairing implies it.
+Expectation = Literal[0, 1, 2]
+NEVER: Expectation = 0
+ALWAYS: Expectation = 1
+WHILE_IMPLIED: Expectation = 2
 
 
 class Place(NamedTuple):
@@ -50,7 +55,7 @@ class AssetMeterRow(NamedTuple):
     meter_code: str
     explicit: Explicit | None
     telematics: Telematics
-    expected: bool
+    expected: Expectation
 
 
 class SeriesRow(NamedTuple):

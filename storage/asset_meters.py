@@ -6,6 +6,7 @@ from schemas.assets import Assignment, Explicit, Telematics, decode_assignment
 from schemas.registry_records import AssetMeterRow, HealthRow
 from schemas.wire import to_json_text
 from storage.engine import Connection, Row
+from storage.rows import columns
 from storage.statements import load
 
 SQL = load("asset_meters")
@@ -18,7 +19,7 @@ def _meter(row: Row) -> AssetMeterRow:
     layer = None
     if explicit is not None:
         layer = Explicit(_EMPTY if explicit == _NOTHING_SAID else decode_assignment(explicit), equipment_seq)
-    return AssetMeterRow(asset_id, meter_code, layer, Telematics(last_seen_us, missing, counted_seq), bool(expected))
+    return AssetMeterRow(asset_id, meter_code, layer, Telematics(last_seen_us, missing, counted_seq), expected)
 
 
 def _row(organization_id: str, meter: AssetMeterRow) -> tuple[object, ...]:
@@ -32,7 +33,7 @@ def _row(organization_id: str, meter: AssetMeterRow) -> tuple[object, ...]:
         health.last_seen_us,
         health.missing,
         health.counted_seq,
-        int(expected),
+        expected,
     )
 
 
@@ -52,9 +53,15 @@ class AssetMeterTable:
         await self._connection.execute_many(SQL["put_asset_meter"], [_row(organization_id, row) for row in rows])
 
     async def quiet(
-        self, after: tuple[str, str, str], limit: int, organization_id: str | None, **filters: object
+        self,
+        after: tuple[str, str, str],
+        limit: int,
+        organization_id: str | None,
+        implied: Sequence[tuple[str, str]],
+        **filters: object,
     ) -> list[HealthRow]:
         """Expected meters by (organization, asset, code)."""
+        unit_types, meter_codes = columns(implied)
         rows = await self._connection.fetch(
             SQL["quiet_meters"],
             after_organization_id=after[0],
@@ -62,6 +69,8 @@ class AssetMeterTable:
             after_meter_code=after[2],
             limit=limit,
             organization_id=organization_id,
+            unit_type=unit_types,
+            meter_code=meter_codes,
             **filters,
         )
         return [HealthRow(*row) for row in rows]

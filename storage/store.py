@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from handlers.alert_ports import Alerts
+from handlers.link_ports import Links
 from handlers.ports import (
     Cases,
     Changes,
@@ -25,6 +26,7 @@ from handlers.ports import (
 )
 from handlers.provider_ports import Providers
 from handlers.registry_ports import Registry
+from handlers.vin_ports import VinKeys
 from storage.alerts import AlertTables
 from storage.cases import CaseTables
 from storage.changes import ChangeTable
@@ -34,6 +36,7 @@ from storage.events import EventTables
 from storage.histories import HistoryTables
 from storage.journal import JournalTable
 from storage.leases import LeaseTables
+from storage.links import LinkTables
 from storage.operator_statements import OperatorStatementTable
 from storage.overview import OverviewTables
 from storage.pairings import PairingTables
@@ -42,6 +45,7 @@ from storage.providers import ProviderTables
 from storage.quarantine import QuarantineTable
 from storage.registry import RegistryTables
 from storage.rejected import RejectedTable
+from storage.vin_keys import VinKeyTable
 
 
 class Tables:
@@ -65,6 +69,8 @@ class Tables:
         self.alerts: Alerts = AlertTables(connection)
         self.overview: Overview = OverviewTables(connection)
         self.registry: Registry = RegistryTables(connection)
+        self.vin_keys: VinKeys = VinKeyTable(connection)
+        self.links: Links = LinkTables(connection)
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """A part of the transaction that can fail alone."""

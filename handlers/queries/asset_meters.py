@@ -72,14 +72,17 @@ async def list_asset_meters(
     return Page(tuple(items), encode_cursor((shown[-1],)) if codes[page.limit :] else None)
 
 
-async def list_quiet_meters(tx: Transaction, viewer: Viewer, asked: HealthFilter, page: PageAsked) -> Page[MeterHealth]:
+async def list_quiet_meters(
+    tx: Transaction, viewer: Viewer, asked: HealthFilter, unit_meters: UnitMeters, page: PageAsked
+) -> Page[MeterHealth]:
     """Meters in use that are expected from sync and have gone quiet, by asset and code."""
     after = cursor_key(page, tuple[Text, Text, Text], ("", "", ""))
     least = asked.min_missing
     if least is None and asked.stale_since_us is None:
         least = MISSING_MIN
+    implied = [(unit_type, code) for unit_type, codes in unit_meters.items() for code in codes]
     rows = await tx.registry.meters.quiet(
-        after, page.limit + 1, viewer.organization_id, min_missing=least or None, stale_since_us=asked.stale_since_us
+        after, page.limit + 1, viewer.organization_id, implied, min_missing=least or None, stale_since_us=asked.stale_since_us
     )
     shown = rows[: page.limit]
     items = tuple(

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from handlers.ports import Transaction
 from handlers.queries.batches import deliveries_by_batch
-from handlers.queries.changes import show_change
+from handlers.queries.changes import show_changes
 from handlers.queries.lists import NEWEST, Filter, Number, PageAsked, Viewer, cursor_key
 from handlers.queries.said import FactId, as_event, is_void, said_of, show_said
 from handlers.rules.facts import ASSERTED, merge
@@ -138,7 +138,7 @@ async def _changes(tx: Transaction, row: EventRow, seqs: Collection[int]) -> tup
     told: list[Change] = []
     for commit_id in sorted({seq // IDS_PER_COMMIT for seq in seqs}):
         changes = await tx.changes.of_event(row.organization_id, row.unit_id or "", commit_id)
-        told += map(show_change, changes)
+        told += await show_changes(tx, changes)
     return tuple(told)
 
 

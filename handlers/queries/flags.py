@@ -15,7 +15,10 @@ Owned = tuple[str, str, Interval]
 
 
 async def show_pairings(tx: Transaction, owned: Sequence[Owned], known_at_us: int | None = None) -> list[Pairing]:
-    """Intervals on the wire, in their order; what they conflict with is what is known now, or was at a time."""
+    """Intervals on the wire, in their order; what they conflict with is what is known now, or was at a time.
+
+    Which assets of the registry they are on is what is linked now.
+    """
     assets = _assets(owned)
     if not assets:
         neighbours: list[NeighbourRow] = []
@@ -24,8 +27,16 @@ async def show_pairings(tx: Transaction, owned: Sequence[Owned], known_at_us: in
     else:
         neighbours = await known_neighbours(tx, assets, known_at_us)
     conflicts = find_conflicts(neighbours)
+    named = sorted({(organization_id, interval.asset_id) for organization_id, _, interval in owned})
+    links = await tx.links.linked(named) if named else {}
     return [
-        pairing_view(organization_id, unit_id, interval, flags=pairing_flags(conflicts, organization_id, unit_id, interval))
+        pairing_view(
+            organization_id,
+            unit_id,
+            interval,
+            registry_asset_id=links.get((organization_id, interval.asset_id)),
+            flags=pairing_flags(conflicts, organization_id, unit_id, interval),
+        )
         for organization_id, unit_id, interval in owned
     ]
 

@@ -12,7 +12,7 @@ from handlers.ports import Transaction, Unit
 from handlers.queries.flags import Owned, show_pairings
 from handlers.queries.known import FOLDED_AT_ONCE, known_folds
 from handlers.queries.lists import LAST_TEXT, NEWEST, Number, PageAsked, Text, Viewer, cursor_key
-from handlers.queries.pairing_filter import PairingFilter
+from handlers.queries.pairing_filter import OfAssets, PairingFilter
 from handlers.rules.as_of import is_in_force
 from handlers.rules.views import interval_id, sort_us, unit_type
 from schemas.answers import Pairing
@@ -33,7 +33,7 @@ async def list_known_pairings(
     """Intervals as they were known; in which order, see above. Raises InvalidInputError for what can't be asked together."""
     if asked.updated_since_us is not None:
         raise at("updatedSince", "can't be asked together with knownAt")
-    few = asked.asset_id is not None or asked.unit_id is not None
+    few = asked.asset_id is not None or asked.unit_id is not None or isinstance(asked, OfAssets)
     owned, cursor = await (_newest if few else _by_unit)(tx, viewer, asked, known_at_us, page)
     return Page(tuple(await show_pairings(tx, owned, known_at_us)), cursor)
 
@@ -62,6 +62,8 @@ async def _newest(
 
 async def _units(tx: Transaction, viewer: Viewer, asked: PairingFilter, after: Unit) -> list[Unit]:
     """The next of the units that one asset or one unit id can mean."""
+    if isinstance(asked, OfAssets):
+        return await tx.pairings.units_naming(asked.asset_ids or (), viewer.organization_id, after, FOLDED_AT_ONCE)
     if asked.asset_id is not None:
         return await tx.pairings.units_naming([asked.asset_id.lower()], viewer.organization_id, after, FOLDED_AT_ONCE)
     rows = await tx.pairings.list_units(after, FOLDED_AT_ONCE, viewer.organization_id, unit_id=asked.unit_id)
@@ -111,6 +113,8 @@ def _is_asked(unit: Unit, interval: Interval, asked: PairingFilter) -> bool:
         (asked.reason, interval.meaning.reason),
     )
     if any(value is not None and value != has for value, has in wanted):
+        return False
+    if isinstance(asked, OfAssets) and interval.asset_id not in (asked.asset_ids or ()):
         return False
     return asked.at_us is None or is_in_force(interval, asked.at_us, possible=asked.possible)
 

@@ -17,3 +17,9 @@ class PairingFilter(AsOf, frozen=True, kw_only=True):
     vin: Annotated[str | None, Meta(description="Pairings whose asset VIN is this, as Datahub told it.")] = None
     reason: Annotated[Literal["ManualPair", "AutoPair", "Asserted"] | None, Meta(description="How they came about.")] = None
     updated_since_us: Annotated[int | None, Meta(description="Pairings that were written at or after this time.")] = None
+
+
+class OfAssets(PairingFilter, frozen=True, kw_only=True):
+    """Pairings with any of these Datahub UUIDs, all of which are one asset of the registry; no parameter says so."""
+
+    asset_ids: tuple[str, ...] | None = None

@@ -2,11 +2,11 @@
 
 from handlers.ports import Transaction
 from handlers.queries.as_of import AsOf
-from handlers.queries.assets import find_asset
+from handlers.queries.assets import find_datahub_assets
 from handlers.queries.flags import show_pairings
 from handlers.queries.known_pairings import list_known_pairings
 from handlers.queries.lists import LAST_TEXT, NEWEST, Number, PageAsked, Text, Viewer, cursor_key
-from handlers.queries.pairing_filter import PairingFilter
+from handlers.queries.pairing_filter import OfAssets, PairingFilter
 from handlers.queries.units import find_unit
 from schemas.answers import Pairing
 from schemas.errors import NotFoundError
@@ -29,6 +29,7 @@ async def list_pairings(tx: Transaction, viewer: Viewer, asked: PairingFilter, p
         viewer.organization_id,
         unit_id=asked.unit_id,
         asset_id=asked.asset_id.lower() if asked.asset_id else asked.asset_id,
+        asset_ids=asked.asset_ids if isinstance(asked, OfAssets) else None,
         unit_type=asked.unit_type,
         vin=asked.vin,
         reason=asked.reason,
@@ -53,11 +54,13 @@ async def list_unit_pairings(tx: Transaction, viewer: Viewer, unit_id: str, aske
 
 
 async def list_asset_pairings(tx: Transaction, viewer: Viewer, ref: str, asked: AsOf, page: PageAsked) -> Page[Pairing]:
-    """Who was on one asset. NotFoundError for an asset that may not be seen or isn't known."""
-    of_asset = PairingFilter(
-        asset_id=await find_asset(tx, viewer, ref), at_us=asked.at_us, known_at_us=asked.known_at_us, possible=asked.possible
-    )
-    return await list_pairings(tx, viewer, of_asset, page)
+    """Who was on one asset: of a registry's asset, on any Datahub asset that it is now.
+
+    NotFoundError for an asset that may not be seen or isn't known.
+    """
+    organization_id, asset_ids = await find_datahub_assets(tx, viewer, ref)
+    of_asset = OfAssets(asset_ids=asset_ids, at_us=asked.at_us, known_at_us=asked.known_at_us, possible=asked.possible)
+    return await list_pairings(tx, Viewer(organization_id, operator=viewer.operator), of_asset, page)
 
 
 async def get_pairing(tx: Transaction, viewer: Viewer, pairing_id: str) -> Pairing:

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from handlers.ports import Transaction
 from handlers.queries.assets import find_registry_asset
 from handlers.queries.lists import NEWEST, Filter, Number, PageAsked, Viewer, cursor_key, literal_pattern
 from handlers.queries.references import history_page
-from handlers.registry_view import vin_of
 from handlers.rules.asset_views import asset_view
+from handlers.rules.links import provisional_identity, vin_of
 from schemas.assets import AssetStatus, AssetView
 from schemas.history import HistoryEntry
 from schemas.pages import Page
@@ -76,7 +77,16 @@ async def list_asset_history(tx: Transaction, viewer: Viewer, ref: str, page: Pa
 
 
 async def show_assets(tx: Transaction, rows: Sequence[AssetRow]) -> tuple[AssetView, ...]:
-    """Assets on the wire, with the Datahub assets that they are."""
+    """Assets on the wire, with the Datahub assets that they are; what those were provisionally finds them too."""
     keys = [(row.organization_id, row.asset.asset_id) for row in rows]
     links = await tx.registry.assets.links_from(keys) if keys else {}
-    return tuple(asset_view(row.organization_id, row.asset, links.get(key, ())) for row, key in zip(rows, keys, strict=True))
+    provisional = [(key[0], provisional_identity(each)) for key, linked in links.items() for each in linked]
+    owners = await tx.links.owners(provisional) if provisional else {}
+    shown = []
+    for row, key in zip(rows, keys, strict=True):
+        linked = links.get(key, [])
+        names = [provisional_identity(each) for each in linked]
+        own = {row.asset.external_asset_id, *row.asset.aliases}
+        aliases = (*row.asset.aliases, *(name for name in names if (key[0], name) in owners and name not in own))
+        shown.append(asset_view(row.organization_id, replace(row.asset, aliases=aliases), linked))
+    return tuple(shown)

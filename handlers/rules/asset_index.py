@@ -46,7 +46,8 @@ class AssetIndex:
 
     `explicit`, `telematics` and `implied` are by assetId, then by meter code, and must be whole for each asset given; `implied`
     holds the units whose open pairing implies the meter. `provisional` gives, by a serial as sent, the assetId of the
-    provisional asset whose link a new asset with that serial takes over.
+    provisional asset whose link a new asset with that serial takes over; `stand_ins`, by the id of a provisional asset that is
+    none any more, the assetId of the asset that it turned out to be.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class AssetIndex:
         telematics: Mapping[str, Mapping[str, Telematics]] | None = None,
         implied: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None,
         provisional: Mapping[str, str] | None = None,
+        stand_ins: Mapping[str, str] | None = None,
     ) -> None:
         self.meters = {meter.code: meter for meter in meters}
         self.asset_types: AbstractSet[str] = frozenset(asset_types)
@@ -73,6 +75,7 @@ class AssetIndex:
         self._by_code: dict[str, str] = {}
         for asset in assets:
             self._put(asset)
+        self._by_identity.update(stand_ins or {})
 
     def assets(self) -> list[Asset]:
         """All assets given or planned so far."""

@@ -4,8 +4,10 @@ from typing import Any
 
 from msgspec import UNSET
 
+from handlers.rules.telematics import is_missed
 from schemas.assets import AssetStatus, EffectiveAssignment, EquipmentStatus, Explicit
 from schemas.readings import Reading
+from schemas.registry_records import ALWAYS, NEVER, WHILE_IMPLIED, Expectation
 
 _DEFAULT = EffectiveAssignment()
 _IMPLIED = EffectiveAssignment(equipment_status="EQUIPPED", expected_from_sync=True)
@@ -32,6 +34,13 @@ def effective(
         expected_from_sync=_or(fields.expected_from_sync, base.expected_from_sync),
         validation_thresholds=_or(fields.validation_thresholds, None),
     )
+
+
+def expectation(explicit: Explicit | None, status: AssetStatus) -> Expectation:
+    """When a sync that is silent about the meter counts as missing: always, never, or while a pairing implies the meter."""
+    if is_missed(effective(explicit, status, implied=False)):
+        return ALWAYS
+    return WHILE_IMPLIED if is_missed(effective(explicit, status, implied=True)) else NEVER
 
 
 def _or(value: Any, otherwise: Any) -> Any:  # noqa: ANN401 - any field, and its own type again

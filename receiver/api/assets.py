@@ -58,7 +58,8 @@ async def usage(call: Call, asked: UsageFilter) -> Response:
 
 async def telematics_health(call: Call, asked: HealthFilter) -> Response:
     """Expected meters that have gone quiet."""
-    return json_response(await call.read(lambda tx: list_quiet_meters(tx, call.viewer, asked, call.page)))
+    unit_meters = call.services.settings.unit_meters
+    return json_response(await call.read(lambda tx: list_quiet_meters(tx, call.viewer, asked, unit_meters, call.page)))
 
 
 # An externalAssetId or a meter's code can hold a slash, which comes escaped and arrives as itself.

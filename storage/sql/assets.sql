@@ -56,11 +56,16 @@ ORDER BY lease_asset_id
 LIMIT 2
 
 -- name: list_assets
--- Assets in the order of their creation.
+-- Assets in the order of their creation, without provisional ones whose Datahub asset turned out to be another.
 SELECT organization_id, asset_id, lease_asset_id, external_asset_id, code, code_given, name, asset_type_name, site_code, serial,
        status, origin, retired_at_us, time_zone, details, created_at_us, updated_at_us
 FROM assets
 WHERE lease_asset_id > :after
+  AND (origin <> 'datahub' OR EXISTS (
+    SELECT 1
+    FROM asset_links
+    WHERE asset_links.organization_id = assets.organization_id AND asset_links.asset_id = assets.asset_id
+  ))
   AND organization_id = :organization_id --? organization_id
   AND lease_asset_id = :lease_asset_id --? lease_asset_id
   AND code = :code --? code

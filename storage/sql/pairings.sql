@@ -32,6 +32,7 @@ WHERE 1 = 1
   AND (organization_id, sort_us, pairing_id) < (:before_organization_id, :before_us, :before_id) --? all_organizations
   AND unit_id = :unit_id --? unit_id
   AND asset_id = :asset_id --? asset_id
+  AND asset_id in_list(:asset_ids) --? asset_ids
   AND unit_type = :unit_type --? unit_type
   AND vin IS NOT NULL AND substr(vin, 1, 32) = substr(:vin, 1, 32) AND coalesce(vin, '') = :vin --? vin
   AND reason = :reason --? reason

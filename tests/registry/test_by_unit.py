@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from handlers.attribution import follow_links
+from handlers.links import link_explicitly, unlink
 from handlers.ports import Transaction
+from handlers.registry import Actor, begin
 from schemas.wire import time_text
 from tests.support.api import Api
 from tests.support.facts import ORGANIZATION, UNIT, A, B, minute
@@ -34,11 +35,15 @@ async def link(registry: RegistryApi, **assets: str) -> dict[str, str]:
 
 
 async def relink(registry: RegistryApi, links: dict[str, str], *removed: str) -> None:
-    """Say which assets Datahub assets are."""
+    """Say which assets Datahub assets are, or take that back."""
 
     async def work(tx: Transaction) -> None:
-        await tx.registry.assets.put_links(ORGANIZATION, list(links.items()), removed)
-        await follow_links(tx, ORGANIZATION, [*links, *removed])
+        writing = await begin(tx, ORGANIZATION, Actor("client", "a test"), registry.api.clock())
+        for datahub_asset_id, asset_id in links.items():
+            await link_explicitly(tx, writing, datahub_asset_id, asset_id)
+        said = await tx.links.explicit(ORGANIZATION, removed)
+        for datahub_asset_id in removed:
+            await unlink(tx, writing, datahub_asset_id, said[datahub_asset_id])
 
     await registry.api.store.write(work)
 
@@ -115,18 +120,19 @@ async def test_an_unknown_start_attributes_nothing(registry: RegistryApi) -> Non
 
 
 async def test_readings_follow_links(registry: RegistryApi) -> None:
-    """What a Datahub asset is decides too: without a link a reading waits, and a link that moves takes the readings with it."""
+    """What a Datahub asset is decides too: a link that moves takes the readings with it, from a provisional asset and back."""
+    provisional = f"datahub:{A}"
     await registry.api.events(pairing(10, A))
     await post(registry, reading(15, 15))
-    assert await waiting(registry) == [15]
+    assert (await waiting(registry), await series(registry, provisional)) == ([], [(15, "NORMAL")])
     await link(registry, A="first")
-    assert (await waiting(registry), await series(registry, "first")) == ([], [(15, "NORMAL")])
+    assert await series(registry, "first") == [(15, "NORMAL")]
     second = (await registry.put_asset(externalAssetId="second"))["assetId"]
     await relink(registry, {A: second})
     assert (await series(registry, "first"), await series(registry, "second")) == ([], [(15, "NORMAL")])
     assert await registry.items("assets/first/meters") == []
     await relink(registry, {}, A)
-    assert (await series(registry, "second"), await waiting(registry)) == ([], [15])
+    assert (await series(registry, "second"), await series(registry, provisional)) == ([], [(15, "NORMAL")])
 
 
 async def test_a_voided_pairing_gives_readings_back(registry: RegistryApi) -> None:

@@ -5,9 +5,10 @@ from itertools import count
 import pytest
 
 from handlers import asset_sync
-from handlers.attribution import follow_links
+from handlers.links import link_explicitly
 from handlers.ports import Transaction
 from handlers.rebuild import Rebuilt, digest, rebuild
+from handlers.registry import Actor, begin
 from tests.support.api import running_api
 from tests.support.facts import ORGANIZATION, UNIT, A, minute
 from tests.support.registry import RegistryApi, registry_api
@@ -15,7 +16,7 @@ from tests.support.store import dump, execute, pairing, wipe
 from tests.support.sync_bodies import FULL_METER, current, history
 
 KM = "ODOMETER_KM"
-DERIVED = ("readings", "series", "unit_readings", "asset_meters", "assets")
+DERIVED = ("readings", "series", "unit_readings", "asset_meters", "assets", "asset_links", "datahub_assets")
 NO_READINGS = """
 INSERT INTO series (organization_id, asset_id, meter_code, last_at_us)
 SELECT organization_id, asset_id, 'HOURS', 1 FROM assets
@@ -39,6 +40,9 @@ DAMAGES = {
     "attributed readings changed": ["UPDATE readings SET value = '1', note = 'mine' WHERE unit_id IS NOT NULL"],
     "stray readings of units": [STRAYS],
     "expectations turned round": ["UPDATE asset_meters SET expected = 1 - expected"],
+    "links lost": ["DELETE FROM asset_links"],
+    "links wrong": ["UPDATE asset_links SET asset_id = (SELECT min(asset_id) FROM assets WHERE external_asset_id <> 'C')"],
+    "VINs of Datahub assets wrong": ["UPDATE datahub_assets SET vin = 'X', vin_key = 'X'"],
     "VINs lost": ["UPDATE assets SET vin = NULL"],
     "VINs wrong": ["UPDATE assets SET vin = 'WDB96340310500042'"],
 }
@@ -58,8 +62,7 @@ async def lived_in(registry: RegistryApi) -> None:
     asset_id = (await registry.get("assets/C"))["registryAssetId"]
 
     async def link(tx: Transaction) -> None:
-        await tx.registry.assets.put_links(ORGANIZATION, [(A, asset_id)], [])
-        await follow_links(tx, ORGANIZATION, [A])
+        await link_explicitly(tx, await begin(tx, ORGANIZATION, Actor("client", "a test"), minute(0)), A, asset_id)
 
     await registry.api.store.write(link)
     await registry.api.events(pairing(10))

@@ -31,7 +31,7 @@ PATCHES = ("patch_jobs", "patch_chunks", "patch_errors")
 REGISTRY = (
     *("assets", "asset_identities", "asset_links", "asset_types", "sites", "meters", "custom_fields"),
     *("asset_meters", "readings", "series", "unit_readings", "missing_meter_attempts"),
-    *("asset_history", "meter_history", "syncs"),
+    *("asset_history", "meter_history", "syncs", "datahub_assets", "explicit_links"),
 )
 
 _COLUMNS = parse(

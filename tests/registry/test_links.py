@@ -1,0 +1,170 @@
+"""Links from Datahub's assets to those of the registry: made by pairings, moved by syncs and operators, the same in any order."""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from handlers.rebuild import digest, rebuild
+from schemas.events import Payload
+from schemas.facts import Kind, Meaning
+from tests.support.facts import ORGANIZATION, UNIT, A, B, event_of, minute
+from tests.support.registry import RegistryApi
+from tests.support.store import OTHER, dump
+
+VIN = "1HGCM82633A000001"
+SECOND = "WDB96340310500042"
+NUMBERS = itertools.count(1)
+
+
+def event(kind: Kind, at: float, asset_id: str = A, vin: str | None = VIN, unit_id: str = UNIT) -> dict[str, Any]:
+    """An entry of a batch in which Datahub tells the asset's VIN."""
+    return event_of(
+        Payload(
+            ORGANIZATION, unit_id, kind, minute(at), asset_id, Meaning("ManualPair" if kind == "paired" else None, asset_vin=vin)
+        ),
+        2,
+    )
+
+
+async def tell(registry: RegistryApi, *entries: dict[str, Any]) -> None:
+    """Events, in a batch of their own."""
+    await registry.api.events(*entries, number=next(NUMBERS))
+
+
+async def linked(registry: RegistryApi, datahub_asset_id: str = A) -> str | None:
+    """The externalAssetId of the asset that a Datahub asset is."""
+    found = await registry.items("assets", datahubAssetId=datahub_asset_id)
+    return found[0]["externalAssetId"] if found else None
+
+
+async def test_a_pairing_makes_a_provisional_asset(registry: RegistryApi) -> None:
+    """Without an asset that has its VIN, a Datahub asset gets one of its own, which pairings, units and changes name."""
+    await tell(registry, event("paired", 1))
+    asset = await registry.get(f"assets/{A}")
+    assert (asset["externalAssetId"], asset["name"], asset["serial"], asset["origin"]) == (f"datahub:{A}", VIN, VIN, "datahub")
+    assert asset["datahubAssetIds"] == [A]
+    ours = asset["registryAssetId"]
+    (pairing,) = await registry.items(f"assets/{ours}/pairings")
+    assert (pairing["assetId"], pairing["registryAssetId"]) == (A, ours)
+    assert (await registry.get(f"units/{UNIT}"))["pairing"]["registryAssetId"] == ours
+    (change,) = (await registry.get("changes"))["items"]
+    assert change["data"]["registryAssetId"] == ours
+    entries = await registry.items(f"assets/{ours}/history")
+    assert {entry["actor"]["kind"] for entry in entries} == {"event"}
+
+
+async def test_a_new_asset_takes_a_provisional_one_over(registry: RegistryApi) -> None:
+    """It keeps the asset_ id and the link, says so in a warning, and is found by the old id too."""
+    await tell(registry, event("paired", 1))
+    before = await registry.get(f"assets/{A}")
+    result = await registry.put_asset(externalAssetId="T1", serial=" 1hgcm82633a000001 ")
+    assert (result["status"], result["assetId"]) == ("UPDATED", before["registryAssetId"])
+    assert any(f"datahub:{A}" in warning for warning in result["warnings"])
+    asset = await registry.get(f"assets/datahub:{A}")
+    assert (asset["externalAssetId"], asset["aliases"], asset["datahubAssetIds"]) == ("T1", [f"datahub:{A}"], [A])
+
+
+async def test_a_link_moves_to_an_asset_that_exists(registry: RegistryApi) -> None:
+    """Where an asset gets the VIN, the link moves to it; the provisional one is listed no more, and both of its ids find it."""
+    await registry.put_asset(externalAssetId="T1")
+    await tell(registry, event("paired", 1))
+    provisional = (await registry.get(f"assets/{A}"))["registryAssetId"]
+    await registry.put_asset(externalAssetId="T1", serial=VIN)
+    for ref in (A, f"datahub:{A}", provisional):
+        assert (await registry.get(f"assets/{ref}"))["externalAssetId"] == "T1"
+    assert [asset["externalAssetId"] for asset in await registry.items("assets")] == ["T1"]
+    assert (await registry.get("assets/T1"))["aliases"] == [f"datahub:{A}"]
+    assert (await registry.put_asset(externalAssetId=f"datahub:{A}", name="by the old id"))["status"] == "UPDATED"
+    assert (await registry.get("assets/T1"))["name"] == "by the old id"
+    await registry.put_asset(externalAssetId="T1", serial=None)
+    assert (await registry.get(f"assets/{A}"))["registryAssetId"] == provisional
+
+
+async def test_a_vin_of_two_assets_links_to_neither(registry: RegistryApi) -> None:
+    """Also where one of them took the provisional asset over, which then is made anew; with one of them gone, it is the other."""
+    await tell(registry, event("paired", 1))
+    adopted = await registry.put_asset(externalAssetId="T1", serial=VIN)
+    await registry.put_asset(externalAssetId="T2", serial=VIN)
+    assert await linked(registry) == f"datahub:{A}"
+    assert (await registry.get(f"assets/datahub:{A}"))["registryAssetId"] != adopted["assetId"]
+    assert (await registry.get("assets/T1"))["aliases"] == []
+    await registry.put_asset(externalAssetId="T1", serial=SECOND)
+    assert await linked(registry) == "T2"
+
+
+async def test_an_operator_says_what_a_datahub_asset_is(registry: RegistryApi) -> None:
+    """An explicit link outweighs VINs until it is taken back; what nobody said can't be."""
+    await registry.put_asset(externalAssetId="T1", serial=VIN)
+    await registry.put_asset(externalAssetId="T2")
+    await tell(registry, event("paired", 1))
+    shown = await registry.put(f"assets/T2/datahub-assets/{A.upper()}", status=200)
+    assert shown["datahubAssetIds"] == [A]
+    assert await linked(registry) == "T2"
+    await tell(registry, event("unpaired", 2))
+    assert await linked(registry) == "T2"
+    await registry.delete(f"assets/T1/datahub-assets/{A}", 404)
+    await registry.delete(f"assets/T2/datahub-assets/{A}")
+    assert await linked(registry) == "T1"
+    await registry.refused(400, "assets/T2/datahub-assets/x", method="PUT")
+    await registry.refused(404, f"assets/nobody/datahub-assets/{A}", method="PUT")
+
+
+async def test_the_vin_is_that_of_the_latest_event(registry: RegistryApi) -> None:
+    """Late events change nothing, a later VIN moves the link, and voiding the event that told it moves it back."""
+    await registry.put_asset(externalAssetId="T1", serial=VIN)
+    await registry.put_asset(externalAssetId="T2", serial=SECOND)
+    await tell(registry, event("paired", 5))
+    await tell(registry, event("paired", 3, vin=SECOND, unit_id="tp:2"))
+    assert await linked(registry) == "T1"
+    await tell(registry, event("unpaired", 7, vin=SECOND))
+    assert await linked(registry) == "T2"
+    (latest,) = [one for one in await registry.items("events", unitId=UNIT) if one["assetVin"] == SECOND]
+    await registry.post("pairings/assertions", {"kind": "void", "eventKey": latest["eventKey"]}, 201)
+    assert await linked(registry) == "T1"
+    await registry.post("pairings/assertions", {"kind": "restore", "eventKey": latest["eventKey"]}, 201)
+    assert await linked(registry) == "T2"
+
+
+async def test_an_assertion_links_too(registry: RegistryApi) -> None:
+    """What an operator asserts names Datahub assets like events do; without a VIN it leaves the one that is known."""
+    await registry.put_asset(externalAssetId="T1", serial=VIN)
+    said = {"kind": "paired", "unitId": UNIT, "assetId": A, "at": "2025-05-12T22:20:00Z"}
+    await registry.post("pairings/assertions", said, 201)
+    assert await linked(registry) == f"datahub:{A}"
+    await registry.post("pairings/assertions", {**said, "assetVin": VIN}, 201)
+    assert await linked(registry) == "T1"
+    await registry.post("pairings/assertions", {**said, "kind": "unpaired", "at": "2025-05-12T22:30:00Z"}, 201)
+    assert await linked(registry) == "T1"
+
+
+async def test_links_stay_within_their_organization(registry: RegistryApi) -> None:
+    """An asset of one organization has nothing to do with a Datahub asset of another."""
+    await registry.put_asset(externalAssetId="T1", serial=VIN)
+    foreign = Payload(OTHER, UNIT, "paired", minute(1), A, Meaning("ManualPair", asset_vin=VIN))
+    await tell(registry, event_of(foreign, 2))
+    assert await linked(registry) is None
+    assert (await registry.get("assets/T1"))["datahubAssetIds"] == []
+
+
+STEPS: dict[str, Any] = {
+    "A is paired": lambda registry: tell(registry, event("paired", 1)),
+    "B is paired under the same VIN": lambda registry: tell(registry, event("paired", 2, B, unit_id="tp:2")),
+    "A gets another VIN": lambda registry: tell(registry, event("unpaired", 3, vin=SECOND)),
+    "T1 has the VIN": lambda registry: registry.put_asset(externalAssetId="T1", name="n", serial=VIN),
+    "T2 has both, the second last": lambda registry: registry.put_asset(externalAssetId="T2", name="n", serial=SECOND),
+}
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(STEPS)][::13])
+async def test_any_order_gives_the_same_links(registry: RegistryApi, order: tuple[str, ...]) -> None:
+    """Whatever comes first, events and syncs end in the same links, which a rebuild finds right."""
+    for step in order:
+        await STEPS[step](registry)
+    assert (await linked(registry, A), await linked(registry, B)) == ("T2", "T1")
+    before = await dump(registry.api.store, "asset_links", "datahub_assets")
+    right = await digest(registry.api.store)
+    done = await rebuild(registry.api.store, lambda: minute(1_000_000))
+    assert (done.registry_mended, done.digest_after) == (0, right)
+    after = await dump(registry.api.store, "asset_links", "datahub_assets")
+    assert after["asset_links"] == before["asset_links"]
