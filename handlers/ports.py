@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from handlers.alert_ports import Alerts
-from handlers.link_ports import Links
+from handlers.link_ports import Links, Rescoring
 from handlers.provider_ports import Providers
 from handlers.registry_ports import Registry
 from handlers.vin_ports import VinKeys
@@ -67,7 +67,7 @@ class Journal(Protocol):
         ...
 
     async def touch(self) -> None:
-        """A write that changes nothing: StoreUnavailableError if the store can't be written."""
+        """A write that says nothing: StoreUnavailableError if the store can't be written."""
         ...
 
     async def batches_of(self, event_batch_ids: Sequence[str]) -> list[BatchRecord]:
@@ -450,6 +450,7 @@ class Transaction(Protocol):
     registry: Registry
     vin_keys: VinKeys
     links: Links
+    rescoring: Rescoring
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """A part of the transaction that can fail alone."""

@@ -66,10 +66,16 @@ class Health:
         return _json({"status": "ready", "checks": checks})
 
     async def metrics(self, request: Request) -> Response:
-        """Prometheus' text format; for this host alone unless `metrics_public` is set."""
+        """Prometheus' text format, also while the store is away; for this host alone unless `metrics_public` is set."""
         if not self._settings.metrics_public and not _is_loopback(request):
             raise forbidden("metrics are for this host alone unless metrics_public is set")
-        await self._duties.refresh_gauges()
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                await self._duties.refresh_gauges()
+            self._metrics.store_available.set(1)
+        except (StoreUnavailableError, TimeoutError):
+            # What is counted here is most wanted just then; the gauges that only the store knows stay as they were.
+            self._metrics.store_available.set(0)
         return Response(self._metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

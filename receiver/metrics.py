@@ -37,6 +37,9 @@ class Metrics:
         )
         self.queue_deliveries = Gauge("drawbar_queue_deliveries", "Deliveries that wait for the writer.", registry=self.registry)
         self.queue_bytes = Gauge("drawbar_queue_bytes", "Bytes of the bodies that wait for the writer.", registry=self.registry)
+        self.store_available = Gauge(
+            "drawbar_store_available", "1 if the store answered when the metrics were asked for, else 0.", registry=self.registry
+        )
         self.quarantine_waiting = Gauge("drawbar_quarantine_waiting", "Quarantine entries that wait.", registry=self.registry)
         self.quarantine_oldest_seconds = Gauge(
             "drawbar_quarantine_oldest_seconds", "Age of the oldest quarantine entry that waits.", registry=self.registry

@@ -36,7 +36,7 @@ class JournalTable:
         return stamp
 
     async def touch(self) -> None:
-        """Write what is there again: whether the store can be written at all."""
+        """Count this call: whether the store can be written at all."""
         await self._connection.execute(SQL["touch"])
 
     async def batches_of(self, event_batch_ids: Sequence[str]) -> list[BatchRecord]:
