@@ -8,6 +8,7 @@ import structlog
 from handlers.alerts import forget
 from handlers.escalation import announce_escalations
 from handlers.ports import Store, Transaction
+from handlers.rescoring import announce_candidates
 from receiver.metrics import Metrics
 from receiver.settings import Settings
 from schemas.errors import StoreUnavailableError
@@ -39,17 +40,20 @@ class Duties:
         self._silent: set[str] = set()
 
     async def run(self) -> None:
-        """Until cancelled; a store that is away for a while is not the end of it."""
+        """Until cancelled; neither a store that is away for a while nor a fault of ours is the end of it."""
         while True:
             try:
                 await self.once()
             except StoreUnavailableError as error:
                 log.warning("duties.postponed", error=error.message)
+            except Exception:
+                log.exception("duties.failed")
             await asyncio.sleep(EVERY_S)
 
     async def once(self) -> None:
         """Everything that is due, once."""
         await self._escalate()
+        await self._rescore()
         await self._retain()
         await self.refresh_gauges()
 
@@ -93,6 +97,12 @@ class Duties:
         """Tell of cases whose deadline has passed; of several services over one database, one tells of each."""
         if cases := await announce_escalations(self._store, self._clock()):
             log.warning("cases.escalated", cases=cases)
+            self._on_commit()
+
+    async def _rescore(self) -> None:
+        """Tell of open cases whose best candidate has become another."""
+        if cases := await announce_candidates(self._store, self._clock()):
+            log.info("cases.rescored", cases=cases)
             self._on_commit()
 
     async def _retain(self) -> None:

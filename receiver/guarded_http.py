@@ -5,10 +5,15 @@ import re
 from typing import Any
 
 import httptools
+import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from receiver.api.problems import bad_request, problem_response
 from receiver.lingering import LingeringTransport
+from receiver.middleware import HEADER, fresh_request_id
 from receiver.settings import Limits
+
+log = structlog.get_logger()
 
 # Between the bytes of a header's name and value stand ": " and a line end.
 _HEADER_EXTRA = 4
@@ -64,13 +69,13 @@ class GuardedHttp(HttpToolsProtocol):
         try:
             self._feed(data)
         except httptools.HttpParserError:
-            self._refuse("Invalid HTTP request received.")
+            self._refuse("this is no valid HTTP request")
             return
         if self._in_head:
             # Counted after parsing: a header that hasn't ended is known to the parser alone.
             self._head_bytes += len(data)
             if self._head_bytes > self.head_bytes_max:
-                self._refuse("Request head too large.")
+                self._refuse("the request line and headers are too large")
                 return
         if not self._unanswered and self._deadline is None and self.timeout_keep_alive_task is None:
             self._deadline = self.loop.call_later(self.head_timeout_s, self._lingering.close_now)
@@ -84,6 +89,17 @@ class GuardedHttp(HttpToolsProtocol):
     def _refuse(self, message: str) -> None:
         self._lingering.unread = True
         self.send_400_response(message)
+
+    def send_400_response(self, msg: str) -> None:
+        """A problem as the application answers them; it has no path, for there is no request that could be read."""
+        request_id = fresh_request_id()
+        log.info("http.refused", error=msg, request_id=request_id)
+        response = problem_response({"path": "", "state": {"request_id": request_id}}, bad_request(msg))
+        own = [(HEADER, request_id.encode()), (b"connection", b"close")]
+        headers = [*self.server_state.default_headers, *response.raw_headers, *own]
+        head = b"".join(b"%s: %s\r\n" % header for header in headers)
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n%s\r\n%s" % (head, response.body))
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         """The first byte of a head."""

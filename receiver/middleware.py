@@ -42,7 +42,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _incoming_id(scope) or os.urandom(_FRESH_BYTES).hex()
+        request_id = _incoming_id(scope) or fresh_request_id()
         scope.setdefault("state", {})["request_id"] = request_id
         answer = _Answer(send, request_id.encode(), head_only=scope["method"] == "HEAD")
         started = time.perf_counter()
@@ -66,6 +66,11 @@ class RequestContext:
         write = log.error if status >= _FAILURE else log.info
         duration_ms = round((time.perf_counter() - started) * 1000, 2)
         write("http.request", method=scope["method"], path=scope["path"], status=status or None, duration_ms=duration_ms)
+
+
+def fresh_request_id() -> str:
+    """An id for a request that brought none."""
+    return os.urandom(_FRESH_BYTES).hex()
 
 
 def _incoming_id(scope: Scope) -> str | None:

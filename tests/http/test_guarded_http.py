@@ -4,8 +4,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 import pytest_asyncio
+import structlog
 
 from receiver.settings import Limits
 from tests.support.serving import Address, serving
@@ -59,12 +61,19 @@ async def test_pipelined_requests(address: Address) -> None:
     ],
 )
 async def test_bad_heads_are_refused(address: Address, request_: bytes) -> None:
-    """A head that breaks the rules is answered with 400, and the connection ends."""
-    async with address.connect() as connection:
-        await connection.send(request_)
-        answer = await connection.answer()
-        assert (answer.status, answer.headers["connection"]) == (400, "close")
-        assert not await connection.rest()
+    """A head that breaks the rules is answered with 400, a problem like any other that the log tells of; the connection ends."""
+    with structlog.testing.capture_logs() as lines:
+        async with address.connect() as connection:
+            await connection.send(request_)
+            answer = await connection.answer()
+            assert not await connection.rest()
+    assert (answer.status, answer.headers["connection"]) == (400, "close")
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = msgspec.json.decode(answer.body)
+    assert (problem["status"], problem["title"]) == (400, "Bad Request")
+    (line,) = lines
+    assert problem["requestId"] == answer.headers["x-request-id"] == line["request_id"]
+    assert problem["error"] == line["error"]
 
 
 @pytest.mark.parametrize("begin", [b"GET /", b"GET / HTTP/1.1\r\nHost: x\r\nX: "], ids=["path", "header"])
