@@ -16,8 +16,8 @@ from handlers.rules.asset_index import AssetIndex
 from handlers.rules.effective import expectation
 from handlers.rules.links import vin_of
 from handlers.rules.recording import IDS_PER_COMMIT
-from handlers.rules.vin_index import key_changes
 from handlers.rules.series_change import Arrival, SeriesChange, numbered, reading_no
+from handlers.rules.vin_index import key_changes
 from handlers.series import change_series
 from schemas.asset_plans import AssetPlan
 from schemas.assets import Asset
@@ -57,7 +57,9 @@ async def apply(
         writing.organization_id,
         [history_row(writing, plan.asset.asset_id, to_json_text(plan.changes)) for plan in plans if plan.changes],
     )
-    await follow_vins(tx, writing, _changed_vins(plans))
+    vins = sorted(_changed_vins(plans))
+    await follow_vins(tx, writing, vins)
+    await tx.rescoring.add_vins(writing.organization_id, vins)
     return marks
 
 

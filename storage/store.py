@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from handlers.alert_ports import Alerts
-from handlers.link_ports import Links
+from handlers.link_ports import Links, Rescoring
 from handlers.ports import (
     Cases,
     Changes,
@@ -45,6 +45,7 @@ from storage.providers import ProviderTables
 from storage.quarantine import QuarantineTable
 from storage.registry import RegistryTables
 from storage.rejected import RejectedTable
+from storage.rescoring import RescoringTables
 from storage.vin_keys import VinKeyTable
 
 
@@ -71,6 +72,7 @@ class Tables:
         self.registry: Registry = RegistryTables(connection)
         self.vin_keys: VinKeys = VinKeyTable(connection)
         self.links: Links = LinkTables(connection)
+        self.rescoring: Rescoring = RescoringTables(connection)
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """A part of the transaction that can fail alone."""

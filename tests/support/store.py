@@ -31,7 +31,8 @@ PATCHES = ("patch_jobs", "patch_chunks", "patch_errors")
 REGISTRY = (
     *("assets", "asset_identities", "asset_links", "asset_types", "sites", "meters", "custom_fields"),
     *("asset_meters", "readings", "series", "unit_readings", "missing_meter_attempts"),
-    *("asset_history", "meter_history", "syncs", "datahub_assets", "explicit_links"),
+    *("asset_history", "meter_history", "syncs", "asset_vin_keys", "datahub_assets", "explicit_links"),
+    *("changed_vins", "announced_candidates"),
 )
 
 _COLUMNS = parse(
@@ -150,4 +151,4 @@ async def feed(store: DatabaseStore, after: tuple[int, int] = (0, 0)) -> list[Ch
 async def wipe(store: DatabaseStore) -> None:
     """Empty all tables: a fresh database at the cost of a few statements."""
     emptied = [f"DELETE FROM {table}" for table in (*TABLES, *PATCHES, *REGISTRY)]  # noqa: S608 - names of ours
-    await execute(store, *emptied, "UPDATE counters SET value = 0, known_at_us = 0")
+    await execute(store, *emptied, "UPDATE counters SET value = 0, known_at_us = 0", "UPDATE rescoring SET position = 0, n = 0")
