@@ -138,7 +138,7 @@ class SeriesJudgement:
         if not times:
             return None
         if self._rejudging.settled and self.stored is not None:
-            return self.stored._replace(last_at_us=max(times))
+            return self.stored  # an accepted reading behind all changes is as it was, and so is all that follows
         return series_row(self.key, max(times), self._rejudging.tail)
 
     def _arrived(self, *, end: bool) -> list[Known]:
