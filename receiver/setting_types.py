@@ -16,11 +16,21 @@ Text = Annotated[str, Meta(min_length=1)]
 SecretReference = Annotated[str, Meta(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)\Z")]
 
 
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def is_local_address(url: str) -> bool:
+    """Whether an address is on this machine, so that no proxy that the environment names has a part in reaching it."""
+    try:
+        return urlsplit(url).hostname in LOOPBACK
+    except ValueError:
+        return False
+
+
 def is_safe_address(url: str) -> bool:
     """Whether what nobody else may see can be sent to an address: over TLS, or without leaving this machine."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return False
-    local = parts.hostname in {"127.0.0.1", "::1", "localhost"}
-    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))
+    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and is_local_address(url)))

@@ -13,6 +13,7 @@ from receiver.pull.answers import check_status
 from receiver.pull.errors import CredentialsError, ProviderError, TransientError
 from receiver.pull.redaction import Redactor
 from receiver.pull.secrets import Secrets
+from receiver.setting_types import is_local_address
 from schemas.provider_access import ApiKeyAuth, Auth, BasicAuth, BearerAuth, ClientCredentialsAuth, NoAuth, PasswordAuth
 
 # A token is renewed this long before its end, or at half of its life if that is shorter.
@@ -68,6 +69,7 @@ class TokenSource:
             grant_type=grant_type,
             scope=auth.scope,
             timeout=httpx2.Timeout(30.0),
+            trust_env=not is_local_address(token_url),
         )
         self._client.register_client_auth_method((method, _client_signer(method, reveal(auth.client_id), secret or "", redactor)))
         for hook in ("access_token_response", "refresh_token_response"):

@@ -20,6 +20,7 @@ from receiver.pull.expressions import Document
 from receiver.pull.limits import RateCap
 from receiver.pull.redaction import RedactedLog, Redactor, clean_library_logs
 from receiver.pull.secrets import Secrets
+from receiver.setting_types import is_local_address
 from schemas.provider_access import EnvironmentName, Rates
 from schemas.providers import Definition
 
@@ -79,6 +80,7 @@ class ProviderClient:
             timeout=httpx2.Timeout(limits.read_timeout_s, connect=limits.connect_timeout_s, pool=None),
             limits=httpx2.Limits(max_connections=limits.concurrency, max_keepalive_connections=limits.concurrency),
             follow_redirects=False,
+            trust_env=not is_local_address(self.base_url),
         )
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._cap = self.rate_cap(limits.requests)

@@ -12,11 +12,10 @@ from handlers.rules.zones import zone_of
 from receiver.pull.schedule import check_schedule
 from receiver.pull.secrets import literal_problems
 from receiver.pull.stream_checks import problems_of, stream_problems
+from receiver.setting_types import is_local_address
 from schemas.errors import InvalidInputError, Problem
 from schemas.provider_access import Auth, ClientCredentialsAuth, Environment, EnvironmentName, PasswordAuth
 from schemas.providers import Definition
-
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class LoadedDefinition(msgspec.Struct, frozen=True):
@@ -98,7 +97,7 @@ def _url_problems(path: str, url: str, environment: Environment) -> Iterator[Pro
         return
     if parts.scheme not in ("http", "https"):
         yield Problem(path, "expected https")
-    elif parts.scheme == "http" and host not in LOOPBACK and not environment.allow_http:
+    elif parts.scheme == "http" and not is_local_address(url) and not environment.allow_http:
         yield Problem(path, "credentials would travel in the clear: use https, or state allow_http = true")
     if parts.username is not None or parts.password is not None:
         yield Problem(path, "credentials don't stand in an address")

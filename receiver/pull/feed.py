@@ -20,6 +20,7 @@ from receiver.pull.errors import ProviderError, RescheduleError, TransientError
 from receiver.pull.feed_token import FeedTokens, MemoryTokenStore, TokenStore
 from receiver.pull.redaction import RedactedLog, Redactor, clean_library_logs
 from receiver.secret import Secret
+from receiver.setting_types import is_local_address
 from receiver.settings import FEED_TOKEN_URL, FEED_URL
 from schemas.errors import InvalidInputError, StoreUnavailableError
 from schemas.events import decode_feed_body
@@ -84,7 +85,10 @@ class FeedClient:
         self._redactor = Redactor()
         self._redactor.add(subscription.client_secret.reveal())
         self.log = RedactedLog(self._redactor, feed=subscription.feed_id)
-        self._http = httpx2.AsyncClient(timeout=httpx2.Timeout(_READ_S, connect=_CONNECT_S), follow_redirects=False)
+        local = is_local_address(subscription.base_url) and is_local_address(subscription.token_url)
+        self._http = httpx2.AsyncClient(
+            timeout=httpx2.Timeout(_READ_S, connect=_CONNECT_S), follow_redirects=False, trust_env=not local
+        )
         self._tokens = FeedTokens(
             self._http,
             MemoryTokenStore() if tokens is None else tokens,

@@ -254,3 +254,16 @@ async def test_secrets_are_shown_nowhere(wiremock: WireMock, name: str, caplog: 
     assert any("HTTP Request" in text for text in shown)
     encoded = [SECRET, "s3cr%25t", token, "refresh-token-0816", *(["ZmxlZXQ6czNjciV0"] if name == "basic" else [])]
     assert [text for text in shown for secret in encoded if secret in text] == []
+
+
+async def test_what_is_on_this_machine_is_asked_without_a_proxy(wiremock: WireMock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that the environment names has no part in it; an address elsewhere is asked through it."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    wiremock.stub("/vehicles", gives([{"id": "V1"}]))
+    async with opened(definition(wiremock.url)) as client:
+        assert (await client.get("/vehicles")).document == [{"id": "V1"}]
+    elsewhere = {"production": {"base_url": "http://provider.invalid", "allow_http": True}}
+    async with opened(definition(wiremock.url, environments=elsewhere)) as client:
+        with pytest.raises(TransientError, match="ConnectError"):
+            await client.get("/vehicles")
+    assert len(wiremock.requests("/vehicles")) == 1
