@@ -9,7 +9,6 @@ from handlers.alerts import forget
 from handlers.escalation import announce_escalations
 from handlers.ports import Store, Transaction
 from handlers.rescoring import announce_candidates
-from handlers.rescoring import announce_candidates
 from receiver.metrics import Metrics
 from receiver.settings import Settings
 from schemas.errors import StoreUnavailableError
@@ -98,12 +97,6 @@ class Duties:
         """Tell of cases whose deadline has passed; of several services over one database, one tells of each."""
         if cases := await announce_escalations(self._store, self._clock()):
             log.warning("cases.escalated", cases=cases)
-            self._on_commit()
-
-    async def _rescore(self) -> None:
-        """Tell of open cases whose best candidate has become another."""
-        if cases := await announce_candidates(self._store, self._clock()):
-            log.info("cases.rescored", cases=cases)
             self._on_commit()
 
     async def _rescore(self) -> None:
