@@ -12,6 +12,7 @@ from handlers.registry_digest import add_registry
 from handlers.registry_rebuild import rebuild_registry
 from handlers.rules.implied import UnitMeters
 from handlers.rules.mending import mend, right_rows
+from handlers.vin_index import add_vin_keys, rebuild_vin_keys
 from schemas.wire import to_json
 
 UNITS_AT_A_TIME = 500
@@ -58,6 +59,7 @@ async def rebuild(
         units, mended, after = units + len(page), mended + wrong, page[-1]
         progress(units)
     series, registry_mended = await rebuild_registry(store, clock, unit_meters)
+    registry_mended += await rebuild_vin_keys(store)
     return Rebuilt(units, mended, series, registry_mended, before, await digest(store))
 
 
@@ -98,4 +100,5 @@ async def digest_of(tx: Transaction) -> str:
         after = page[-1]
     await add_links(tx, hashed)
     await add_registry(tx, hashed)
+    await add_vin_keys(tx, hashed)
     return hashed.hexdigest()

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from handlers.rules.vin import CHECK_POSITION, UNREADABLE, VIN_LENGTH, read
 from handlers.rules.vin_tiers import LOOK_ALIKES, SERIAL_LENGTH, SERIAL_START
 
+# How the key for the end of a VIN begins.
+END_KEY = "end:"
 _DIGITS = "0123456789"
 
 
@@ -48,7 +50,7 @@ def _own_keys(text: str) -> Iterator[str]:
 def _end_key(text: str) -> Iterator[str]:
     end = text[-SERIAL_LENGTH:]
     if UNREADABLE not in end:
-        yield f"end:{end}"
+        yield f"{END_KEY}{end}"
 
 
 def _whole_key(text: str) -> str:

@@ -1,0 +1,19 @@
+"""Rows of the index by which assets are found for a sensor's VIN."""
+
+from typing import NamedTuple
+
+
+class KeyedAsset(NamedTuple):
+    """An asset that is found by a key; `serial` is what its VIN is read from."""
+
+    key: str
+    asset_id: str
+    serial: str | None
+
+
+class KeyRow(NamedTuple):
+    """A key of an asset, as it is stored."""
+
+    organization_id: str
+    key: str
+    asset_id: str

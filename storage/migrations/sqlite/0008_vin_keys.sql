@@ -1,0 +1,7 @@
+-- Derived: the few keys by which an asset is found for a sensor's VIN. Provisional assets have none.
+CREATE TABLE asset_vin_keys (
+  organization_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  asset_id TEXT NOT NULL,
+  PRIMARY KEY (organization_id, key, asset_id)
+) STRICT, WITHOUT ROWID;
