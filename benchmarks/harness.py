@@ -22,15 +22,11 @@ def options(
     """The options of a measurement: `numbers` are its whole-number options, with default and meaning; all have `--runs`."""
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks {name}", description=doc)
     for option, (default, meaning) in {**numbers, "runs": (3, "runs of which the median counts")}.items():
-        parser.add_argument(f"--{option}", type=_positive, default=default, help=f"{meaning} (default {default:,})")
-    return parser.parse_args(arguments)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("expected a positive number")
-    return value
+        parser.add_argument(f"--{option}", type=int, default=default, help=f"{meaning} (default {default:,})")
+    given = parser.parse_args(arguments)
+    if given.runs < 1 or any(value < 0 for value in vars(given).values()):
+        parser.error("expected at least one run, and no number below 0")
+    return given
 
 
 def repeated(name: str, given: argparse.Namespace) -> str:

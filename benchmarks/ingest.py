@@ -18,10 +18,10 @@ from benchmarks.load import CONNECTIONS, Load, load
 from benchmarks.processes import ProgramError, drawbar, module, serving
 
 NUMBERS = {
-    "single": (10_000, "deliveries of 1 event in a run"),
-    "large": (500, "deliveries of 100 events in a run"),
+    "single": (10_000, "deliveries of 1 event in a run; 0 leaves them out"),
+    "large": (500, "deliveries of 100 events in a run; 0 leaves them out"),
     "units": (20_000, "units in the fleet"),
-    "events": (100_000, "events in the database that is not empty"),
+    "events": (100_000, "events in the database that is not empty; 0 leaves it out"),
 }
 EVENTS = {"single": 1, "large": 100}
 COLUMNS = ("events", "database", "server", "req/s", "events/s", "p50 ms", "p99 ms", "of noop", "p99 of noop", "of naive")
@@ -50,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         first = given.events
         for size, events in EVENTS.items():
             requests = getattr(given, size)
-            for kind in ("empty", "prefilled"):
+            for kind in ("empty", "prefilled") if given.events else ("empty",):
+                if not requests:
+                    continue
                 found: dict[str, list[Load]] = {"echo": [], "noop": [], "drawbar": [], "naive": []}
                 for run in range(given.runs):
                     sent = deliveries(first, requests, events, given.units)

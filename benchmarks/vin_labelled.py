@@ -5,6 +5,7 @@ Goals: no wrong suggestion, and at least 0.95 of the draws that can be decided. 
 
 import argparse
 import sys
+from collections.abc import Sequence
 from itertools import islice
 from time import perf_counter
 
@@ -16,7 +17,7 @@ PRECISION_GOAL = 1.0
 RECALL_GOAL = 0.95
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print the measurement; the exit status is 1 if a goal is missed."""
     parser = argparse.ArgumentParser(prog="vin_labelled", description=__doc__)
     parser.add_argument("--draws", type=int, default=100_000, help="labelled draws (default 100,000)")

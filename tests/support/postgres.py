@@ -23,9 +23,9 @@ def _find_programs() -> Path:
 
 
 class PostgresServer:
-    """A server that doesn't wait for the disk."""
+    """A server; unless it is to be `durable` it doesn't wait for the disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
         self._user = "nobody" if os.geteuid() == 0 else None  # the server refuses to run as root
         self._folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
         self._programs = self._reachable(_find_programs())
@@ -34,11 +34,12 @@ class PostgresServer:
             shutil.chown(self._folder, self._user)
         self._keeper: subprocess.Popen[bytes] | None = None
         self._numbers = count(1)
+        self._disk = () if durable else ("fsync=off", "full_page_writes=off")
 
     def start(self) -> None:
         """Make the data folder and start the server."""
         self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
-        settings = ["listen_addresses=", "fsync=off", "full_page_writes=off", "max_connections=100", "deadlock_timeout=100"]
+        settings = ["listen_addresses=", "max_connections=100", "deadlock_timeout=100", *self._disk]
         server = [self._programs / "postgres", "-D", self._data, "-k", self._folder, *(f"--{setting}" for setting in settings)]
         with (self._folder / "log").open("wb") as log:
             self._keeper = subprocess.Popen(
