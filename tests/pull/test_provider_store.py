@@ -20,6 +20,8 @@ from handlers.registry import Actor
 from handlers.rules.provider_registry import asset_entry
 from receiver.pull import store_sink
 from schemas.asset_sync_decoding import decode_sync
+from schemas.events import Payload
+from schemas.facts import Meaning
 from schemas.provider_views import RunView
 from schemas.providers import Deactivation, Field, UpdatedSince
 from schemas.wire import parse_time
@@ -27,8 +29,9 @@ from storage import open_engine
 from storage.store import DatabaseStore
 from tests.pull.support import VEHICLES, definition
 from tests.pull.wiremock import WireMock, gives
+from tests.support.facts import A, B, body_of, event_of, minute
 from tests.support.pulling import EVERYTHING, Pulling, counts, of
-from tests.support.store import rows, wipe
+from tests.support.store import deliver, rows, wipe
 
 NONE = {"type": "none"}
 METERS = {
@@ -171,6 +174,30 @@ async def test_assets_and_meters_are_the_registrys(store: DatabaseStore, wiremoc
 
 async def _run_ids(store: DatabaseStore) -> list[int]:
     return [row[0] for row in await rows(store, "SELECT run_id FROM provider_runs ORDER BY run_id")]
+
+
+async def test_a_vehicle_is_found_when_datahub_pairs_a_unit_with_it(store: DatabaseStore, wiremock: WireMock, api: Api) -> None:
+    """By its VIN, whether the pairing or the pull came first; the provisional asset gives its id to the provider's."""
+    vehicles = VEHICLES | {"fields": VEHICLES["fields"] | {"serial": "vin"}}  # type: ignore[operator]
+    pull = pulling(store, wiremock, vehicles=vehicles)
+    await deliver(store, [body_of([_paired("tp:1", A, "WDB9634031L736216", pull)])])
+    [(provisional,)] = await rows(store, "SELECT asset_id FROM assets")
+    api.lists(
+        "/vehicles",
+        [{"id": "V1", "name": "Truck", "vin": "WDB9634031L736216"}, {"id": "V2", "name": "T2", "vin": "YV2RT40A5LB345671"}],
+    )
+    await pull.run()
+    asset = await pull.asset("V1")
+    assert (asset.registry_asset_id, asset.datahub_asset_ids, asset.origin) == (provisional, (A,), "provider")
+    await deliver(
+        store, [body_of([_paired("tp:2", B, "YV2RT40A5LB345671", pull)], event_batch_id=f"31fccdce-725e-4c87-a91b-{7:012x}")]
+    )
+    assert (await pull.asset("V2")).datahub_asset_ids == (B,)
+
+
+def _paired(unit_id: str, asset_id: str, vin: str, pull: Pulling) -> Any:  # noqa: ANN401 - JSON
+    payload = Payload(pull.key.organization_id, unit_id, "paired", minute(0), asset_id, Meaning("ManualPair", asset_vin=vin))
+    return event_of(payload, 2)
 
 
 async def test_what_a_sync_said_stays_until_the_provider_says_something_new(
