@@ -43,7 +43,7 @@ LISTS = frozenset(
     | {"list_rejected", "held_events", "changes_after"}
 )
 # Filters that leave so little of a list that it is found by them, and may be sorted.
-FINE = frozenset({"unit_id", "asset_id", "vin"})
+FINE = frozenset({"unit_id", "asset_id", "asset_ids", "vin"})
 # Statements that read all of something, and why they may.
 WHOLE = {
     "all_units_after": "merges the first rows of each of its tables",
