@@ -18,6 +18,8 @@ from receiver.writer import Writer
 from schemas.errors import StoreUnavailableError
 
 READY_TIMEOUT_S = 5
+# One of these says that a proxy, which may well be on this host, speaks for somebody else.
+PROXIED = ("forwarded", "x-forwarded-for", "via")
 
 
 class Health:
@@ -84,6 +86,8 @@ def _unready(checks: dict[str, bool], message: str) -> ProblemError:
 
 
 def _is_loopback(request: Request) -> bool:
+    if any(name in request.headers for name in PROXIED):
+        return False
     try:
         return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
     except ValueError:

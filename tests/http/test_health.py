@@ -71,6 +71,14 @@ async def test_what_is_measured(database_url: str, tmp_path: Path) -> None:
     assert 0 < float(lines['drawbar_last_delivery_seconds{subscription="default"}']) < 60
 
 
+async def test_metrics_are_for_this_host_alone(sqlite_url: str, tmp_path: Path) -> None:
+    """A proxy on this host is no reason to take all the world for this host."""
+    async with receiver(sqlite_url, tmp_path) as running, running.client() as client:
+        for header in ("Forwarded", "X-Forwarded-For", "Via"):
+            answer = await client.get("/metrics", headers={header: "192.0.2.1"})
+            assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json")
+
+
 @pytest.mark.parametrize(("silent_after_s", "told"), [(60, ["subscription.silent", "subscription.heard_again"]), (None, [])])
 async def test_a_silent_subscription_is_an_alert(store: DatabaseStore, silent_after_s: int | None, told: list[str]) -> None:
     """One line when it has been silent for too long, counted from the start at first; one when it is heard again."""
