@@ -12,6 +12,7 @@ import uvloop
 
 from handlers.ports import Store
 from handlers.queries.lists import Viewer
+from receiver.cli.interrupts import as_command
 from receiver.logs import configure_logging
 from receiver.safety import secret_values
 from receiver.secret import shown_database
@@ -137,6 +138,6 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run a command's coroutine to its end. KeyboardInterrupt: Ctrl-C, once what was under way has been undone or committed."""
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(work)
+            return runner.run(as_command(work))
     finally:
         work.close()  # it never began if Ctrl-C came first
