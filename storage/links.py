@@ -147,7 +147,7 @@ class LinkTables:
 
     async def all_ids(self, after: str, limit: int) -> list[str]:
         """Ids of Datahub assets of which anything is recorded or derived, in order."""
-        return [row[0] for row in await self._connection.fetch(SQL["datahub_ids_after"], after=after, limit=limit)]
+        return [row[0] for row in await self._connection.fetch(SQL["datahub_ids_after"], after_id=after, limit=limit)]
 
     async def everywhere(self, datahub_asset_ids: Sequence[str]) -> list[tuple[str, str]]:
         """These in every organization that knows anything of them, in order."""

@@ -113,25 +113,25 @@ SELECT asset_id
 FROM (
   SELECT asset_id
   FROM (
-    SELECT DISTINCT asset_id FROM events WHERE asset_id > :after AND event_key IS NOT NULL ORDER BY asset_id LIMIT :limit
+    SELECT DISTINCT asset_id FROM events WHERE asset_id > :after_id AND event_key IS NOT NULL ORDER BY asset_id LIMIT :limit
   ) AS some_events
   UNION
   SELECT asset_id
-  FROM (SELECT DISTINCT asset_id FROM statements WHERE asset_id > :after ORDER BY asset_id LIMIT :limit) AS some_statements
+  FROM (SELECT DISTINCT asset_id FROM statements WHERE asset_id > :after_id ORDER BY asset_id LIMIT :limit) AS some_statements
   UNION
   SELECT asset_id
   FROM (
-    SELECT DISTINCT datahub_asset_id AS asset_id FROM datahub_assets WHERE datahub_asset_id > :after ORDER BY 1 LIMIT :limit
+    SELECT DISTINCT datahub_asset_id AS asset_id FROM datahub_assets WHERE datahub_asset_id > :after_id ORDER BY 1 LIMIT :limit
   ) AS some_known
   UNION
   SELECT asset_id
   FROM (
-    SELECT DISTINCT datahub_asset_id AS asset_id FROM asset_links WHERE datahub_asset_id > :after ORDER BY 1 LIMIT :limit
+    SELECT DISTINCT datahub_asset_id AS asset_id FROM asset_links WHERE datahub_asset_id > :after_id ORDER BY 1 LIMIT :limit
   ) AS some_links
   UNION
   SELECT asset_id
   FROM (
-    SELECT DISTINCT datahub_asset_id AS asset_id FROM explicit_links WHERE datahub_asset_id > :after ORDER BY 1 LIMIT :limit
+    SELECT DISTINCT datahub_asset_id AS asset_id FROM explicit_links WHERE datahub_asset_id > :after_id ORDER BY 1 LIMIT :limit
   ) AS some_said
 ) AS named
 ORDER BY asset_id
