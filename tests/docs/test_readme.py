@@ -92,6 +92,9 @@ def test_a_newcomer_s_way(cli: Cli) -> None:
         pages = [answer(client, line) for line in requests]
         assert all(page.keys() == {"items", "nextCursor"} for page in pages)
         assert pages[0]["items"]
+        assert pages[-1]["items"] == []  # nothing of the documented payloads is in quarantine
+        batches = client.get("/api/v1/batches", auth=("operator", secret)).json()["items"]
+        assert len(batches) == len(list((FIXTURES / "datahub").rglob("*.json")))
         assert client.get("/openapi.json", auth=("operator", secret)).json()["openapi"].startswith("3.1")
         assert [client.get(path).status_code for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 200]
         _ask_as_one_organization(cli, client)
