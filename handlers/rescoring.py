@@ -12,6 +12,7 @@ from msgspec import Struct
 from handlers.ports import Store, Transaction
 from handlers.queries.candidates import find_candidates
 from handlers.queries.lists import LAST_TEXT, NEWEST
+from handlers.queries.vin import CANDIDATES_MAX
 from handlers.refold import tell
 from handlers.rules.links import vin_of
 from handlers.rules.plan import ChangeDraft
@@ -35,24 +36,24 @@ class _Told(Struct, rename="camel"):
 _decode_told = msgspec.json.Decoder(_Told).decode
 
 
-async def announce_candidates(store: Store, now_us: int) -> int:
+async def announce_candidates(store: Store, now_us: int, most: int = CANDIDATES_MAX) -> int:
     """Append `case.updated` to the feed for each open case whose best candidate is another than was told; how many there were."""
     announced = 0
     while True:
-        told, more = await store.write(lambda tx: _look_again(tx, now_us))
+        told, more = await store.write(lambda tx: _look_again(tx, now_us, most))
         announced += told
         if not more:
             return announced
 
 
-async def _look_again(tx: Transaction, now_us: int) -> tuple[int, bool]:
+async def _look_again(tx: Transaction, now_us: int, most: int) -> tuple[int, bool]:
     place = await tx.rescoring.place()
     changes = await tx.changes.after(place, CHANGES_AT_A_TIME, None)
     vins = await tx.rescoring.changed_vins(VINS_AT_A_TIME)
     if not changes and not vins:
         return 0, False
     cases = await _cases_hit(tx, changes, vins)
-    drafts = await _announce(tx, cases, now_us)
+    drafts = await _announce(tx, cases, now_us, most)
     await tx.rescoring.drop_vins(vins)
     if changes:
         await tx.rescoring.set_place((changes[-1].position, changes[-1].n))
@@ -90,7 +91,7 @@ async def _vins_of(tx: Transaction, organization_id: str, datahub_asset_ids: Seq
     return {vin for asset in assets if (vin := vin_of(asset.serial)) is not None}
 
 
-async def _announce(tx: Transaction, hit: Sequence[CaseRow], now_us: int) -> list[ChangeDraft]:
+async def _announce(tx: Transaction, hit: Sequence[CaseRow], now_us: int, most: int) -> list[ChangeDraft]:
     """The changes to tell of these cases, with their units held; what is told of each is kept."""
     if not hit:
         return []
@@ -102,7 +103,7 @@ async def _announce(tx: Transaction, hit: Sequence[CaseRow], now_us: int) -> lis
             cases.append(now)
     before = await tx.rescoring.announced([(row.organization_id, row.case_id) for row in cases]) if cases else {}
     drafts, kept = [], []
-    for row, candidates in zip(cases, await find_candidates(tx, cases), strict=True):
+    for row, candidates in zip(cases, await find_candidates(tx, cases, most), strict=True):
         best = best_candidate(candidates)
         if best == before.get((row.organization_id, row.case_id), NOBODY):
             continue

@@ -101,7 +101,7 @@ class Duties:
 
     async def _rescore(self) -> None:
         """Tell of open cases whose best candidate has become another."""
-        if cases := await announce_candidates(self._store, self._clock()):
+        if cases := await announce_candidates(self._store, self._clock(), self._settings.limits.candidates_max):
             log.info("cases.rescored", cases=cases)
             self._on_commit()
 

@@ -175,6 +175,9 @@ class Limits(Struct, frozen=True):
     )
     sync_assets_max: Annotated[Count, Meta(description="Assets in one Asset Sync request.")] = 500
     patch_assets_max: Annotated[Count, Meta(description="Assets in one bulk patch.")] = 10_000
+    candidates_max: Annotated[
+        Count, Meta(description="Assets that are shown for a VIN or a case at most, besides those that Datahub named.")
+    ] = 20
     page_default: Annotated[Count, Meta(description="Items on a page of a list where the request names no `limit`.")] = 100
     page_max: Annotated[Count, Meta(description="Largest `limit` of a list.")] = 1000
     rate_limit_per_minute: Annotated[

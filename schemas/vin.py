@@ -1,8 +1,8 @@
 """VINs: what a check says of a text, and which assets could be meant by it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 Verdict = Literal["valid", "partial", "invalid"]
 CheckDigit = Literal["valid", "invalid", "not-applicable"]
@@ -45,11 +45,11 @@ class Candidate(Struct, frozen=True, rename="camel"):
     named: bool
 
 
-class VinMatchRequest(Struct, frozen=True, rename="camel"):
+class VinMatchRequest(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """The body of `POST /api/v1/vin/match`; `unit_type` tells which units already on an asset stand against a suggestion."""
 
-    vin: str
-    unit_type: str | None = None
+    vin: Annotated[str, Meta(max_length=1000)]
+    unit_type: Annotated[str, Meta(max_length=256)] | None = None
 
 
 class VinMatch(VinReport, frozen=True, rename="camel"):

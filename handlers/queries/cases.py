@@ -8,6 +8,7 @@ from msgspec import Meta
 from handlers.ports import Transaction
 from handlers.queries.candidates import find_candidates
 from handlers.queries.lists import LAST_TEXT, NEWEST, Filter, Number, PageAsked, Text, Viewer, cursor_key
+from handlers.queries.vin import CANDIDATES_MAX
 from handlers.rules.views import case_view
 from schemas.answers import Case, CaseState
 from schemas.errors import NotFoundError
@@ -30,8 +31,10 @@ class CaseFilter(Filter, frozen=True, kw_only=True):
     unit_id: Annotated[str | None, Meta(description="Cases of this unit.")] = None
 
 
-async def list_cases(tx: Transaction, viewer: Viewer, asked: CaseFilter, page: PageAsked, now_us: int) -> Page[Case]:
-    """Cases, newest first by their first failure."""
+async def list_cases(
+    tx: Transaction, viewer: Viewer, asked: CaseFilter, page: PageAsked, now_us: int, most: int = CANDIDATES_MAX
+) -> Page[Case]:
+    """Cases, newest first by their first failure, with `most` candidates each besides those that Datahub named."""
     before = cursor_key(page, tuple[Text, Number, Text], (LAST_TEXT, NEWEST, LAST_TEXT))
     rows = await tx.cases.list_cases(
         before,
@@ -48,21 +51,21 @@ async def list_cases(tx: Transaction, viewer: Viewer, asked: CaseFilter, page: P
     shown = rows[: page.limit]
     last = shown[-1] if rows[page.limit :] else None
     cursor = encode_cursor((last.organization_id, last.episode.first_at_us, last.case_id)) if last else None
-    return Page(tuple(await show_cases(tx, shown, now_us)), cursor)
+    return Page(tuple(await show_cases(tx, shown, now_us, most)), cursor)
 
 
-async def get_case(tx: Transaction, viewer: Viewer, case_id: str, now_us: int) -> Case:
+async def get_case(tx: Transaction, viewer: Viewer, case_id: str, now_us: int, most: int = CANDIDATES_MAX) -> Case:
     """One case, by its own id or by one made from another failure in it. NotFoundError."""
     row = await tx.cases.find_case(case_id, viewer.organization_id)
     if row is None:
         raise NotFoundError(f"there is no case {case_id!r}")
-    (case,) = await show_cases(tx, [row], now_us)
+    (case,) = await show_cases(tx, [row], now_us, most)
     return case
 
 
-async def show_cases(tx: Transaction, rows: Sequence[CaseRow], now_us: int) -> list[Case]:
+async def show_cases(tx: Transaction, rows: Sequence[CaseRow], now_us: int, most: int = CANDIDATES_MAX) -> list[Case]:
     """Cases on the wire as of a time, in their order, with the candidates of the moment."""
-    found = await find_candidates(tx, rows)
+    found = await find_candidates(tx, rows, most)
     return [
         case_view(row.organization_id, row.unit_id, row.episode, now_us, candidates=candidates)
         for row, candidates in zip(rows, found, strict=True)

@@ -10,6 +10,7 @@ from handlers.queries.as_of import AsOf
 from handlers.queries.cases import show_cases
 from handlers.queries.flags import show_pairings
 from handlers.queries.lists import PageAsked, Text, Viewer, cursor_key, literal_pattern
+from handlers.queries.vin import CANDIDATES_MAX
 from handlers.refold import load_recorded
 from handlers.rules.as_of import find_in_force
 from handlers.rules.statements import fold_recorded
@@ -52,11 +53,11 @@ class _Standing(NamedTuple):
         return "paired" if self.interval else self.state.status
 
 
-async def get_unit(tx: Transaction, viewer: Viewer, unit_id: str, asked: AsOf, now_us: int) -> Unit:
+async def get_unit(tx: Transaction, viewer: Viewer, unit_id: str, asked: AsOf, now_us: int, most: int = CANDIDATES_MAX) -> Unit:
     """One unit. Raises NotFoundError, or InvalidInputError that names `organizationId` where two organizations have it."""
     row = await find_unit(tx, viewer, unit_id)
     (standing,) = await _standings(tx, [row], asked)
-    (unit,) = await _show(tx, [standing], asked, now_us)
+    (unit,) = await _show(tx, [standing], asked, now_us, most)
     return unit
 
 
@@ -70,7 +71,9 @@ async def find_unit(tx: Transaction, viewer: Viewer, unit_id: str) -> UnitRow:
     return rows[0]
 
 
-async def list_units(tx: Transaction, viewer: Viewer, asked: UnitFilter, page: PageAsked, now_us: int) -> Page[Unit]:
+async def list_units(
+    tx: Transaction, viewer: Viewer, asked: UnitFilter, page: PageAsked, now_us: int, most: int = CANDIDATES_MAX
+) -> Page[Unit]:
     """Units by organization and id. With `at` or `knownAt`, a page can hold fewer than its limit although more follow."""
     after = cursor_key(page, tuple[Text, Text], ("", ""))
     then = asked.is_past
@@ -93,7 +96,7 @@ async def list_units(tx: Transaction, viewer: Viewer, asked: UnitFilter, page: P
             looked_at += 1
             if standing.known and asked.state in {None, standing.status}:
                 found.append(standing)
-    items = tuple(await _show(tx, found, asked, now_us))
+    items = tuple(await _show(tx, found, asked, now_us, most))
     last = rows[looked_at - 1] if rows[looked_at:] else None
     return Page(items, encode_cursor((last.organization_id, last.unit_id)) if last else None)
 
@@ -115,7 +118,7 @@ async def _standings(tx: Transaction, rows: Sequence[UnitRow], asked: AsOf) -> l
     return standings
 
 
-async def _show(tx: Transaction, standings: Sequence[_Standing], asked: AsOf, now_us: int) -> list[Unit]:
+async def _show(tx: Transaction, standings: Sequence[_Standing], asked: AsOf, now_us: int, most: int) -> list[Unit]:
     owned = [(each.row.organization_id, each.row.unit_id, each.interval) for each in standings if each.interval is not None]
     pairings = iter(await show_pairings(tx, owned, asked.known_at_us))
     open_cases = [
@@ -123,7 +126,7 @@ async def _show(tx: Transaction, standings: Sequence[_Standing], asked: AsOf, no
         for row, state, *_ in standings
         if state.case
     ]
-    cases = iter(await show_cases(tx, open_cases, asked.now_us(now_us)))
+    cases = iter(await show_cases(tx, open_cases, asked.now_us(now_us), most))
     return [
         Unit(
             unit_id=row.unit_id,

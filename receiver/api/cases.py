@@ -39,14 +39,15 @@ _decode_note = msgspec.json.Decoder(NoteRequest).decode
 
 async def cases(call: Call, asked: CaseFilter) -> Response:
     """Cases, newest first."""
-    now_us = call.services.clock()
-    return json_response(await call.read(lambda tx: list_cases(tx, call.viewer, asked, call.page, now_us)))
+    now_us, most = call.services.clock(), call.services.settings.limits.candidates_max
+    return json_response(await call.read(lambda tx: list_cases(tx, call.viewer, asked, call.page, now_us, most)))
 
 
 async def case(call: Call, _: Filter) -> Response:
     """One case."""
     case_id, now_us = call.path("caseId"), call.services.clock()
-    return json_response(await call.read(lambda tx: get_case(tx, call.viewer, case_id, now_us)))
+    most = call.services.settings.limits.candidates_max
+    return json_response(await call.read(lambda tx: get_case(tx, call.viewer, case_id, now_us, most)))
 
 
 async def dismiss(call: Call, _: Filter) -> Response:
@@ -67,10 +68,10 @@ async def note(call: Call, _: Filter) -> Response:
 async def _say(call: Call, decide: Decide, text: str) -> Response:
     """The case as it is after what was said."""
     said = Remarked(call.path("caseId"), call.viewer.organization_id, call.actor, text)
-    now_us = call.services.clock()
+    now_us, most = call.services.clock(), call.services.settings.limits.candidates_max
 
     async def work(tx: Transaction) -> Case:
-        (shown,) = await show_cases(tx, [await decide(tx, said, now_us)], now_us)
+        (shown,) = await show_cases(tx, [await decide(tx, said, now_us)], now_us, most)
         return shown
 
     shown = await call.services.store.write(work)

@@ -17,6 +17,7 @@ from receiver.api import (
     registry,
     token,
     units,
+    vin,
 )
 from receiver.api.operation import Operation, routes_of
 
@@ -25,6 +26,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *assertions.OPERATIONS,
     *pairings.OPERATIONS,
     *cases.OPERATIONS,
+    *vin.OPERATIONS,
     *changes.OPERATIONS,
     *journal.OPERATIONS,
     *quarantine.OPERATIONS,

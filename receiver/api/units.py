@@ -13,13 +13,16 @@ from schemas.pages import Page
 async def units(call: Call, asked: UnitFilter) -> Response:
     """Units by organization and id."""
     now_us = call.services.clock()
-    return json_response(await call.read(lambda tx: list_units(tx, call.viewer, asked, call.page, now_us)))
+    most = call.services.settings.limits.candidates_max
+    return json_response(await call.read(lambda tx: list_units(tx, call.viewer, asked, call.page, now_us, most)))
 
 
 async def unit(call: Call, asked: AsOf) -> Response:
     """One unit and where it stands."""
     unit_id, now_us = call.path("unitId"), call.services.clock()
-    return json_response(await call.read(lambda tx: get_unit(tx, call.viewer, unit_id, asked, now_us), brief=not asked.is_past))
+    most = call.services.settings.limits.candidates_max
+    found = await call.read(lambda tx: get_unit(tx, call.viewer, unit_id, asked, now_us, most), brief=not asked.is_past)
+    return json_response(found)
 
 
 async def unit_pairings(call: Call, asked: AsOf) -> Response:

@@ -161,7 +161,7 @@ def _decide(config: Path | None, act: Decide, case_id: str, text: str, by: str |
 async def _say(settings: Settings, act: Decide, said: Remarked) -> Case:
     async def work(tx: Transaction) -> Case:
         time_us = now_us()
-        (case,) = await show_cases(tx, [await act(tx, said, time_us)], time_us)
+        (case,) = await show_cases(tx, [await act(tx, said, time_us)], time_us, settings.limits.candidates_max)
         return case
 
     async with opened_store(settings) as store:
@@ -173,7 +173,8 @@ async def _list(settings: Settings, viewer: Viewer, asked: CaseFilter, page: Pag
         found: list[Case] = []
         cursor = page.cursor
         while True:
-            part = await _read(store, viewer, asked, PageAsked(min(ROWS_AT_ONCE, page.limit - len(found)), cursor))
+            wanted = PageAsked(min(ROWS_AT_ONCE, page.limit - len(found)), cursor)
+            part = await _read(store, viewer, asked, wanted, settings.limits.candidates_max)
             found += part.items
             cursor = part.next_cursor
             if cursor is None or len(found) == page.limit:
@@ -182,14 +183,14 @@ async def _list(settings: Settings, viewer: Viewer, asked: CaseFilter, page: Pag
 
 async def _show(settings: Settings, case_id: str) -> Case:
     async with opened_store(settings) as store:
-        return await store.read(lambda tx: get_case(tx, EVERYTHING, case_id, now_us()))
+        return await store.read(lambda tx: get_case(tx, EVERYTHING, case_id, now_us(), settings.limits.candidates_max))
 
 
 async def _export(settings: Settings, viewer: Viewer, asked: CaseFilter, out: BinaryIO) -> int:
     """Write page by page, so that it takes no more memory than one; how many there were."""
-    number = 0
+    number, most = 0, settings.limits.candidates_max
     async with opened_store(settings) as store:
-        page = await _read(store, viewer, asked, PageAsked(ROWS_AT_ONCE, None))
+        page = await _read(store, viewer, asked, PageAsked(ROWS_AT_ONCE, None), most)
         out.write(csv_row(HEADER))
         with progress("cases") as report:
             while True:
@@ -198,11 +199,11 @@ async def _export(settings: Settings, viewer: Viewer, asked: CaseFilter, out: Bi
                 report(number)
                 if page.next_cursor is None:
                     return number
-                page = await _read(store, viewer, asked, PageAsked(ROWS_AT_ONCE, page.next_cursor))
+                page = await _read(store, viewer, asked, PageAsked(ROWS_AT_ONCE, page.next_cursor), most)
 
 
-async def _read(store: Store, viewer: Viewer, asked: CaseFilter, page: PageAsked) -> Page[Case]:
-    return await store.read(lambda tx: list_cases(tx, viewer, asked, page, now_us()))
+async def _read(store: Store, viewer: Viewer, asked: CaseFilter, page: PageAsked, most: int) -> Page[Case]:
+    return await store.read(lambda tx: list_cases(tx, viewer, asked, page, now_us(), most))
 
 
 def _row(case: Case) -> tuple[object, ...]:

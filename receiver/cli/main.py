@@ -25,6 +25,7 @@ from receiver.cli import (
     statements,
     status,
     validate,
+    vin,
 )
 from receiver.cli.common import PROBLEMS, WRONG_USE
 from receiver.cli.output import warn
@@ -52,6 +53,7 @@ app.command()(statements.restore)
 app.command()(patch.patch)
 app.add_typer(cases.app, name="cases")
 app.add_typer(importing.app, name="import")
+app.add_typer(vin.app, name="vin")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(clients.app, name="clients")
