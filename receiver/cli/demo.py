@@ -1,4 +1,4 @@
-"""`drawbar demo`: signed sample batches into a real receiver, who is on what, a pull from a provider, and the live service."""
+"""`drawbar demo`: signed sample batches into a real receiver, who is on what, a sync, a pull from a provider, and the service."""
 
 import asyncio
 import os
@@ -87,12 +87,14 @@ async def _demo(folder: Path, definitions: Path, port: int, *, once: bool) -> No
 async def _tour(ready: asyncio.Future[str], settings: Settings, *, once: bool) -> None:
     """Send the batches, pull from the example provider, and show what became of it all."""
     from receiver.cli.demo_provider import pull_example  # noqa: PLC0415 - as above
+    from receiver.cli.demo_registry import show_sync  # noqa: PLC0415 - as above
 
     url = await ready
     operator = settings.operator_secret.reveal() if settings.operator_secret else ""
     async with httpx2.AsyncClient(base_url=url, auth=("operator", operator), timeout=30) as client:
         await _send(client, settings)
         await _show(client)
+        await show_sync(client)
         await pull_example(client)
     if not once:
         _invite(url, operator)

@@ -15,15 +15,18 @@ from receiver.cli import (
     importing,
     init,
     maintenance,
+    meters,
     pairings,
     patch,
     providers,
     quarantine,
+    reference,
     rejected,
     replay,
     serve,
     statements,
     status,
+    sync,
     validate,
     vin,
 )
@@ -50,9 +53,15 @@ app.command()(pairings.export)
 app.command("assert")(statements.assert_)
 app.command()(statements.void)
 app.command()(statements.restore)
+app.command()(sync.sync)
 app.command()(patch.patch)
 app.add_typer(cases.app, name="cases")
+importing.app.command("reference")(reference.reference)
 app.add_typer(importing.app, name="import")
+app.add_typer(reference.asset_types, name="asset-types")
+app.add_typer(reference.sites, name="sites")
+app.add_typer(reference.custom_fields, name="custom-fields")
+app.add_typer(meters.app, name="meters")
 app.add_typer(vin.app, name="vin")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(rejected.app, name="rejected")

@@ -62,7 +62,7 @@ ALL = dict(commands(typer.main.get_command(app)))
 
 def pages() -> dict[str, str]:
     """The text of the page that commands have of their own, by how their names begin."""
-    rows = re.findall(r"^\| (`.*`) \| \[(\w+\.md)\]", PAGE.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| (`.*`) \| \[([\w-]+\.md)\]", PAGE.read_text(), re.MULTILINE)
     return {name: PAGE.with_name(page).read_text() for names, page in rows for name in re.findall("`(.*?)`", names)}
 
 

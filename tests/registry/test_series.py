@@ -118,6 +118,23 @@ def test_a_series_is_what_its_readings_come_to(
         log.check()
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [Thresholds(max=Decimal(10)), [at(0, None)], [at(0.5, "1000")]],
+        [[at(10, "5"), at(20, None)], [at(19.5, "5")], (0, 1)],
+        [[at(0, "1"), at(5, "2"), at(9, "3")], Thresholds(monotonic=True), [at(4, "7")], (3,)],
+    ],
+    ids=["suspect behind the newest", "all but the last go", "what made others suspect goes"],
+)
+def test_named_sequences(store: DatabaseStore, runner: asyncio.Runner, steps: list[Any]) -> None:
+    """Sequences in which what lies before the change decides."""
+    log = Log(store, runner)
+    for step in steps:
+        log.do(step)
+        log.check()
+
+
 def test_a_reading_that_came_before_changes_nothing(store: DatabaseStore, runner: asyncio.Runner) -> None:
     """The very same readings again leave the series as it is, and give the marks that they have."""
     log = Log(store, runner)

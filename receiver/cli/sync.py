@@ -1,0 +1,176 @@
+"""`drawbar sync`: assets, meters and readings from files, into the store or to a running receiver."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Annotated
+
+import typer
+from msgspec import Struct, field
+
+from handlers.asset_sync import sync_assets
+from handlers.ports import Transaction
+from handlers.registry import Actor
+from handlers.registry_view import RegistryRules
+from receiver.batch_files import Fault
+from receiver.cli.common import (
+    INTERRUPTED,
+    PROBLEMS,
+    ConfigOption,
+    JsonOption,
+    OrganizationOption,
+    opened_store,
+    run,
+    settings_of,
+    viewer_of,
+)
+from receiver.cli.output import print_json, print_table, warn
+from receiver.cli.send import is_http
+from receiver.cli.summary import FAULTS_SHOWN, progress, show_faults
+from receiver.cli.sync_sender import SyncSender
+from receiver.settings import Settings
+from receiver.sync_files import SyncBody, sync_bodies
+from receiver.wiring import now_us
+from schemas.asset_sync import AssetSyncAnswer
+from schemas.asset_sync_decoding import decode_sync
+from schemas.errors import InvalidInputError, Problem
+
+# Whose syncs those are that come this way, for retries and for histories.
+ACTOR = Actor("command", "drawbar sync")
+STATUSES = ("CREATED", "UPDATED", "DISABLED", "FAILED")
+
+Send = Callable[[SyncBody], Awaitable[AssetSyncAnswer]]
+Sender = Callable[[], AbstractAsyncContextManager[Send]]
+
+
+class Remark(Struct, frozen=True, rename="camel"):
+    """What was said of one asset: why it failed, or a warning."""
+
+    file: str
+    external_asset_id: str | None
+    message: str
+
+
+class Total(Struct):
+    """What has been done so far."""
+
+    requests: int = 0
+    assets: Counter[str] = field(default_factory=Counter)
+    errors: list[Remark] = field(default_factory=list)
+    warnings: list[Remark] = field(default_factory=list)
+
+    def add(self, place: str, answer: AssetSyncAnswer) -> None:
+        """One request more."""
+        self.requests += 1
+        self.assets.update(result.status for result in answer.results)
+        self.assets["FAILED"] += len(answer.errors)
+        self.errors += [Remark(place, error.external_asset_id, error.message) for error in answer.errors]
+        self.warnings += [Remark(place, one.external_asset_id, text) for one in answer.results for text in one.warnings]
+
+
+def sync(
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE", help="JSON as for POST /api/v1/assets/sync, .csv, or - for JSON on standard input."),
+    ],
+    config: ConfigOption = None,
+    organization: OrganizationOption = None,
+    to: Annotated[str | None, typer.Option(metavar="URL", help="Send them to this receiver instead of the store.")] = None,
+    client: Annotated[str, typer.Option(help="With --to: the id of the API client.")] = "operator",
+    secret: Annotated[
+        str | None, typer.Option(help="With --to: the client's secret, instead of the configured one of the operator.")
+    ] = None,
+    batch_id: Annotated[
+        str | None, typer.Option(help="syncBatchId of what is sent: the same files again under it are a retry.")
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Create and update assets, assign meters, bring readings. Files of any size are cut into requests that are taken.
+
+    The exit status is 1 if an asset failed or a row could not be read; everything else is applied all the same.
+    """
+    settings = settings_of(config)
+    total = Total()
+    faults: list[Fault] = []
+    bodies = sync_bodies(files, settings.limits.sync_assets_max, batch_id, faults)
+    try:
+        run(_sync(_sender(settings, organization, to, client, secret), bodies, total, faults))
+    except KeyboardInterrupt:
+        warn(f"interrupted after {total.requests} requests: what they brought stays, and the same command can be given again")
+        raise typer.Exit(INTERRUPTED) from None
+    _print(total, faults, as_json=as_json)
+    if total.errors or faults:
+        raise typer.Exit(PROBLEMS)
+
+
+async def _sync(sender: Sender, bodies: Iterator[SyncBody], total: Total, faults: list[Fault]) -> None:
+    done = 0
+    async with sender() as send:
+        with progress("assets") as report:
+            for body in bodies:
+                try:
+                    total.add(body.place, await send(body))
+                except InvalidInputError as error:
+                    faults += [Fault.of(body.place, one) for one in error.problems or (Problem("$", error.message),)]
+                done += body.assets
+                report(done)
+
+
+def _sender(settings: Settings, organization: str | None, to: str | None, client: str, secret: str | None) -> Sender:
+    organization_id = viewer_of(organization).organization_id
+    if to is None:
+        if organization_id is None:
+            raise typer.BadParameter("say whose assets they are", param_hint="--organization")
+        return lambda: _store(settings, organization_id)
+    if not is_http(to):
+        raise typer.BadParameter(f"expected http://HOST:PORT or https://HOST, got {to!r}", param_hint="--to")
+    if secret is None and client == "operator" and settings.operator_secret is not None:
+        secret = settings.operator_secret.reveal()
+    if secret is None:
+        raise typer.BadParameter(f"the secret of the client {client!r} is needed", param_hint="--secret")
+    return lambda: _receiver(to, client, secret, organization_id)
+
+
+@asynccontextmanager
+async def _store(settings: Settings, organization_id: str) -> AsyncIterator[Send]:
+    rules = RegistryRules(settings.missing_unit, settings.unit_meters)
+    async with opened_store(settings, make=True) as store:
+
+        async def apply(body: SyncBody) -> AssetSyncAnswer:
+            asked = decode_sync(body.body, settings.limits.sync_assets_max)
+
+            async def work(tx: Transaction) -> AssetSyncAnswer:
+                return (await sync_assets(tx, organization_id, asked, ACTOR, rules, now_us())).answer
+
+            return await store.write(work)
+
+        yield apply
+
+
+@asynccontextmanager
+async def _receiver(url: str, client: str, secret: str, organization_id: str | None) -> AsyncIterator[Send]:
+    async with SyncSender(url, client, secret, organization_id) as sender:
+        yield sender.send
+
+
+def _print(total: Total, faults: list[Fault], *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "requests": total.requests,
+                "assets": {status: total.assets[status] for status in STATUSES},
+                "errors": total.errors,
+                "warnings": total.warnings,
+                "faults": faults,
+            }
+        )
+        return
+    row = (total.requests, *(total.assets[status] for status in STATUSES), len(total.warnings))
+    print_table("Synced", ("requests", *(status.lower() for status in STATUSES), "warnings"), [row])
+    for remarks in (total.errors, total.warnings):
+        for one in remarks[:FAULTS_SHOWN]:
+            warn(f"{one.file}: {one.external_asset_id or 'an asset without an id'}: {one.message}")
+        if len(remarks) > FAULTS_SHOWN:
+            warn(f"… and {len(remarks) - FAULTS_SHOWN} more")
+    show_faults(faults)
