@@ -16,6 +16,7 @@ from storage.engine import Connection, Engine, Row
 from storage.store import DatabaseStore
 from tests.support.facts import ORGANIZATION
 from tests.support.receiver_process import ReceiverProcess, post, start
+from tests.support.serving import eventually
 from tests.support.store import pairing, statement, unpairing
 
 ROUNDS = {"sqlite": 20, "postgres": 4}
@@ -62,11 +63,13 @@ class Load:
                     self.promised.add(batch_id)
 
     async def until_killed(self, running: ReceiverProcess) -> None:
-        """Send from several connections at once and kill the receiver somewhere in between."""
+        """Send from several connections at once and kill the receiver at a random moment after its first answer."""
         async with asyncio.TaskGroup() as group:
             for _ in range(SENDERS):
                 group.create_task(self._sender(running.url))
-            await asyncio.sleep(self._random.uniform(0.02, LONGEST_S))
+            promised = len(self.promised)
+            await eventually(lambda: len(self.promised) > promised)
+            await asyncio.sleep(self._random.uniform(0, LONGEST_S))
             await running.kill()
 
 
