@@ -36,13 +36,13 @@ _decode = msgspec.json.Decoder(ReprocessRequest).decode
 
 async def quarantine(call: Call, asked: QuarantineFilter) -> Response:
     """Entries, newest first."""
-    return json_response(await call.services.store.read(lambda tx: list_quarantine(tx, call.viewer, asked, call.page)))
+    return json_response(await call.read(lambda tx: list_quarantine(tx, call.viewer, asked, call.page)))
 
 
 async def entry(call: Call, _: Filter) -> Response:
     """One entry."""
     quarantine_id = call.path("quarantineId")
-    return json_response(await call.services.store.read(lambda tx: get_entry(tx, call.viewer, quarantine_id)))
+    return json_response(await call.read(lambda tx: get_entry(tx, call.viewer, quarantine_id)))
 
 
 async def reprocess_one(call: Call, _: Filter) -> Response:
