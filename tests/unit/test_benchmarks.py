@@ -21,6 +21,7 @@ TINY: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     ),
     "growth": (("--first", "200", "--events", "500", "--measured", "40"), ("200", "500")),
     "postgres": (("--requests", "12", "--units", "100"), ("1", "2")),
+    "vin_lookup": (("--assets", "200", "--matches", "20"), ("whole", "end")),
 }
 
 
