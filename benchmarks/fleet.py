@@ -19,7 +19,7 @@ SECRET = "a-secret-of-the-benchmarks"
 WEBHOOK_PATH = "/webhooks/datahub/default"
 
 _START = datetime(2024, 1, 1, tzinfo=UTC)
-_ROUNDS = 5
+_ROUNDS, _UNPAIRS, _FAILS, _BY_HAND = 5, 1, 2, 3
 _SPREAD = 0x9E3779B97F4A7C15F39CC0605CEDC835  # odd: another order of the numbers below 2^128, without repeats
 
 _PAIRED = (
@@ -52,16 +52,14 @@ class Told(NamedTuple):
 
 def entry(told: Told) -> str:
     """One entry of `eventsData`."""
-    unit, at = told.unit, _time(told.second)
-    name, vin = unit_id(unit), f"WDB96340310{unit:06d}"
-    step = (unit + told.round) % _ROUNDS
-    if step == 1:
-        return _UNPAIRED % (at, ORGANIZATION, _uuid(unit), name, vin)
-    if step == 2:  # noqa: PLR2004 - the steps are numbered as the module tells them
+    unit, step = told.unit, (told.unit + told.round) % _ROUNDS
+    asset = unit + 1 if step == _BY_HAND else unit
+    at, name, asset_id, vin = _time(told.second), unit_id(unit), _uuid(asset), f"WDB96340310{asset:06d}"
+    if step == _UNPAIRS:
+        return _UNPAIRED % (at, ORGANIZATION, asset_id, name, vin)
+    if step == _FAILS:
         return _FAILED % (at, ORGANIZATION, name, vin[-9:])
-    if step == 3:  # noqa: PLR2004 - as above
-        return _PAIRED % (at, ORGANIZATION, _uuid(unit + 1), name, "ManualPair", vin, vin)
-    return _PAIRED % (at, ORGANIZATION, _uuid(unit), name, "AutoPair", vin, vin)
+    return _PAIRED % (at, ORGANIZATION, asset_id, name, "ManualPair" if step == _BY_HAND else "AutoPair", vin, vin)
 
 
 def traffic(first: int, units: int) -> Iterator[Told]:
