@@ -29,8 +29,6 @@ NULL = "null"
 _NUMBERS = frozenset({"value", "initialReading", "maxDeltaPerDay", "min", "max"})
 _SWITCHES = frozenset({"isActive", "isApplicable", "expectedFromSync", "monotonic"})
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?\Z")
-# A field of a spreadsheet; more in one cell is no cell.
-_CELL_CHARACTERS_MAX = 1 << 20
 
 
 class Row(NamedTuple):
@@ -43,7 +41,6 @@ class Row(NamedTuple):
 
 def read_rows(lines: Iterable[str]) -> Iterator[Row]:
     """The rows of a file, given line by line. InvalidInputError: there is no header that will do, or it is no CSV."""
-    csv.field_size_limit(_CELL_CHARACTERS_MAX)
     stream = iter(lines)
     first = next(stream, "").removeprefix("\ufeff")
     delimiter = ";" if ";" in first and "," not in first else ","

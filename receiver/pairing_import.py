@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from handlers.statements import Assertion
-from receiver.pairing_table import FORMULA, HEADER
+from receiver.pairing_table import HEADER, is_formula
 from schemas.errors import InvalidInputError, Problem
 from schemas.events import UUID_PATTERN, clean_vin
 from schemas.statements import NOTE_CHARACTERS_MAX, UNIT_ID_CHARACTERS_MAX, VIN_CHARACTERS_MAX
@@ -155,4 +155,4 @@ class _Row:
 
 def _plain(cell: str) -> str:
     """A cell without the apostrophe that keeps a spreadsheet from taking it for a formula, and without outer spaces."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell.strip()
+    return cell[1:] if cell.startswith("'") and is_formula(cell) else cell.strip()

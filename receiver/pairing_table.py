@@ -38,8 +38,13 @@ def csv_rows(pairings: Iterable[Pairing]) -> bytes:
 def csv_row(cells: Sequence[Cell]) -> bytes:
     """One row. A text that a spreadsheet would take for a formula begins with an apostrophe; a number stays one."""
     line = io.StringIO()
-    csv.writer(line).writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in cells])
+    csv.writer(line).writerow([f"'{cell}" if isinstance(cell, str) and is_formula(cell) else cell for cell in cells])
     return line.getvalue().encode()
+
+
+def is_formula(text: str) -> bool:
+    """Whether a text needs an apostrophe before it: it begins a formula, after apostrophes of its own or without."""
+    return text.lstrip("'").startswith(FORMULA)
 
 
 def _cells(pairing: Pairing) -> tuple[Cell, ...]:
