@@ -1,6 +1,7 @@
 """A receiver that is killed at random moments, under load."""
 
 import asyncio
+import contextlib
 import itertools
 import random
 import uuid
@@ -68,7 +69,8 @@ class Load:
             for _ in range(SENDERS):
                 group.create_task(self._sender(running.url))
             promised = len(self.promised)
-            await eventually(lambda: len(self.promised) > promised)
+            with contextlib.suppress(TimeoutError):  # a slow machine is killed all the same
+                await eventually(lambda: len(self.promised) > promised)
             await asyncio.sleep(self._random.uniform(0, LONGEST_S))
             await running.kill()
 
