@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from handlers.ports import Transaction
 from handlers.rules.readings import Tail
-from handlers.rules.series_change import SeriesChange, SeriesJudgement, stored_reading, stored_tail
+from handlers.rules.series_change import SeriesChange, SeriesJudgement, stored_reading
+from handlers.rules.series_onward import go_on, is_onward
 from schemas.readings import Mark, Reading, Thresholds
-from schemas.registry_records import ReadingRow, SeriesKey
+from schemas.registry_records import ReadingRow, SeriesKey, SeriesRow
 
 # Readings of each series on the first page of a neighbourhood, where judgement mostly settles, and on the pages after it.
 FIRST_PAGE = 32
@@ -19,30 +20,50 @@ PAGE = 2000
 
 async def change_series(tx: Transaction, organization_id: str, changes: Mapping[SeriesKey, SeriesChange]) -> dict[int, Mark]:
     """Store arrivals, but for those that are there already, and judge all that they change; the marks of arrivals by number."""
-    judged = await _change(tx, organization_id, changes)
-    return {number: mark for one in judged for number, mark in one.told.items()}
+    if not changes:
+        return {}
+    stored = await tx.registry.readings.series(organization_id, list(changes))
+    marks: dict[int, Mark] = {}
+    rows: list[ReadingRow] = []
+    series: list[SeriesRow] = []
+    late: dict[SeriesKey, SeriesChange] = {}
+    for key, change in changes.items():
+        before = stored.get(key)
+        if not is_onward(change, before):
+            late[key] = change
+            continue
+        onward = go_on(key, change, before)
+        marks |= onward.marks
+        rows += onward.readings
+        if onward.series is not None:
+            series.append(onward.series)
+    await tx.registry.readings.insert(organization_id, rows)
+    await tx.registry.readings.put_series(organization_id, series, ())
+    for one in await _judge(tx, organization_id, late, stored):
+        marks |= one.told
+    return marks
 
 
 async def mend_series(tx: Transaction, organization_id: str, thresholds: Mapping[SeriesKey, Thresholds]) -> int:
     """Judge whole series again, whatever is stored of the judgement; how many of them had been stored wrongly."""
     changes = {key: SeriesChange(bounds, distrusted=True) for key, bounds in thresholds.items()}
-    judged = await _change(tx, organization_id, changes)
+    stored = await tx.registry.readings.series(organization_id, list(changes))
+    judged = await _judge(tx, organization_id, changes, stored)
     return sum(one.remarked > 0 or one.row() != one.stored for one in judged)
 
 
-async def _change(tx: Transaction, organization_id: str, changes: Mapping[SeriesKey, SeriesChange]) -> list[SeriesJudgement]:
-    if not changes:
+async def _judge(
+    tx: Transaction,
+    organization_id: str,
+    changes: Mapping[SeriesKey, SeriesChange],
+    stored: Mapping[SeriesKey, SeriesRow],
+) -> list[SeriesJudgement]:
+    """Judge series with what is stored around the changes, and write what that comes to."""
+    judged = [SeriesJudgement(key, change, stored.get(key)) for key, change in changes.items()]
+    if not judged:
         return []
     readings = tx.registry.readings
-    stored = await readings.series(organization_id, list(changes))
-    judged = [SeriesJudgement(key, change, stored.get(key)) for key, change in changes.items()]
-    for one in judged:
-        if one.is_onward:
-            one.start(stored_tail(one.stored))
-            one.take((), end=True)
-    late = [one for one in judged if not one.is_onward]
-    if late:
-        await _judge_late(tx, organization_id, late)
+    await _read_around(tx, organization_id, judged)
     await readings.insert(organization_id, [row for one in judged for row in one.inserts()])
     rows = [(one, one.row()) for one in judged]
     await readings.put_series(
@@ -53,8 +74,8 @@ async def _change(tx: Transaction, organization_id: str, changes: Mapping[Series
     return judged
 
 
-async def _judge_late(tx: Transaction, organization_id: str, late: Sequence[SeriesJudgement]) -> None:
-    """Judge with what is stored around the changes."""
+async def _read_around(tx: Transaction, organization_id: str, late: Sequence[SeriesJudgement]) -> None:
+    """Give each what is stored around its changes, page by page until its judgement has settled."""
     readings = tx.registry.readings
     starts = [(one.key, one.from_us) for one in late if not one.from_start]
     accepted = telling = last = {}

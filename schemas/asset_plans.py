@@ -11,7 +11,7 @@ SyncType = Literal["ASSIGNMENT", "READINGS", "PAIRING"]
 Outcome = Literal["CREATED", "UPDATED", "DISABLED"]
 
 
-class HeldMeter(Struct, frozen=True):
+class HeldMeter(Struct, frozen=True, gc=False):
     """What was sent for a meter that doesn't exist, kept so that it can be applied once the meter does.
 
     `fields` is None where only readings came. A reading's `unit` is as sent.
@@ -27,21 +27,21 @@ class HeldMeter(Struct, frozen=True):
         return "READINGS" if self.fields is None else "ASSIGNMENT"
 
 
-class MeterPlan(Struct, frozen=True):
+class MeterPlan(Struct, frozen=True, gc=False):
     """An assignment whose explicit layer is new or another."""
 
     meter_code: str
     explicit: Explicit
 
 
-class MeterCount(Struct, frozen=True):
+class MeterCount(Struct, frozen=True, gc=False):
     """The telematics of a meter, counted anew."""
 
     meter_code: str
     telematics: Telematics
 
 
-class AssetPlan(Struct, frozen=True, kw_only=True):
+class AssetPlan(Struct, frozen=True, gc=False, kw_only=True):
     """All that one entry writes, and what is answered. `number` is its place in the request.
 
     `asset` is written if `asset_changed`; `before` is None if it is created, whose ids are then new. `changes` is the audit.

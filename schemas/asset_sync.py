@@ -20,7 +20,7 @@ Code = Annotated[str, Meta(max_length=256)]
 RequiredCode = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
-class CurrentReading(Struct, frozen=True, rename="camel"):
+class CurrentReading(Struct, frozen=True, gc=False, rename="camel"):
     """`currentReading` of a meter. Null is the same as absent. Only a NOT_EQUIPPED reading needs no value: it carries none."""
 
     value: Number | None = None
@@ -31,7 +31,7 @@ class CurrentReading(Struct, frozen=True, rename="camel"):
     note: str | None = None
 
 
-class HistoricalReading(Struct, frozen=True, rename="camel"):
+class HistoricalReading(Struct, frozen=True, gc=False, rename="camel"):
     """One entry of `meterReadings`: the fields of CurrentReading, and the meter's code."""
 
     meter_code: RequiredCode
@@ -43,7 +43,7 @@ class HistoricalReading(Struct, frozen=True, rename="camel"):
     note: str | None = None
 
 
-class MeterEntry(Struct, frozen=True, rename="camel"):
+class MeterEntry(Struct, frozen=True, gc=False, rename="camel"):
     """One entry of `meters`: an assignment, with or without a current reading."""
 
     meter_code: RequiredCode
@@ -57,7 +57,7 @@ class MeterEntry(Struct, frozen=True, rename="camel"):
     current_reading: CurrentReading | None = None
 
 
-class AssetEntry(Struct, frozen=True, rename="camel"):
+class AssetEntry(Struct, frozen=True, gc=False, rename="camel"):
     """One entry of `assets`. `name` is required for an asset that doesn't exist yet; a null `status` is an error."""
 
     external_asset_id: RequiredCode
@@ -81,7 +81,7 @@ class AssetSyncRequest(Struct, frozen=True, rename="camel"):
     sync_batch_id: Code | None = None
 
 
-class AssetResult(Struct, frozen=True, rename="camel", omit_defaults=True):
+class AssetResult(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """What became of one asset. `hints` say how a refused value might fit; they stand beside the documented warnings."""
 
     external_asset_id: str
@@ -92,7 +92,7 @@ class AssetResult(Struct, frozen=True, rename="camel", omit_defaults=True):
     hints: tuple[str, ...] = ()
 
 
-class AssetFailure(Struct, frozen=True, rename="camel"):
+class AssetFailure(Struct, frozen=True, gc=False, rename="camel"):
     """An asset that failed, and why; nothing of it was applied."""
 
     external_asset_id: str | None

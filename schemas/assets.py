@@ -12,7 +12,7 @@ EquipmentStatus = Literal["UNKNOWN", "EQUIPPED", "NOT_EQUIPPED"]
 Origin = Literal["sync", "datahub", "provider"]
 
 
-class Asset(Struct, frozen=True, kw_only=True):
+class Asset(Struct, frozen=True, gc=False, kw_only=True):
     """An asset of the registry.
 
     `code_given` tells an explicit code from one that defaulted to the externalAssetId. `retired_at_us` is set while the
@@ -54,7 +54,7 @@ class Meter(Struct, frozen=True, rename="camel"):
     subtype: str | None = None
 
 
-class Assignment(Struct, frozen=True, rename="camel", omit_defaults=True):
+class Assignment(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """The explicit layer of an assignment: only the fields that were literally given. UNSET is not given.
 
     This is the JSON of a column, so that "false" and "nobody said" stay apart.
@@ -69,14 +69,14 @@ class Assignment(Struct, frozen=True, rename="camel", omit_defaults=True):
     validation_thresholds: JsonObject | UnsetType = UNSET
 
 
-class Explicit(Struct, frozen=True):
+class Explicit(Struct, frozen=True, gc=False):
     """What is stored of an assignment: the explicit layer, and the journal sequence that last set `equipmentStatus` in it."""
 
     fields: Assignment = Assignment()
     equipment_seq: int | None = None
 
 
-class EffectiveAssignment(Struct, frozen=True):
+class EffectiveAssignment(Struct, frozen=True, gc=False):
     """An assignment in its effective values: explicit, else implied, else the default; nothing is active on an inactive asset."""
 
     is_active: bool = True
@@ -88,7 +88,7 @@ class EffectiveAssignment(Struct, frozen=True):
     validation_thresholds: JsonObject | None = None
 
 
-class Telematics(Struct, frozen=True):
+class Telematics(Struct, frozen=True, gc=False):
     """Health of a meter that is expected from sync. `counted_seq` is the latest sync, by journal sequence, that counted."""
 
     last_seen_us: int | None = None
@@ -96,7 +96,7 @@ class Telematics(Struct, frozen=True):
     counted_seq: int = 0
 
 
-class Change(Struct, frozen=True, omit_defaults=True):
+class Change(Struct, frozen=True, gc=False, omit_defaults=True):
     """One field before and after; with a meter code, a field of that assignment. Times are in ISO 8601."""
 
     name: str = field(name="field")

@@ -38,6 +38,8 @@ _UNASSIGNED = EffectiveAssignment()
 
 def asset_changes(before: Asset | None, after: Asset) -> Iterator[Change]:
     """The fields that differ; of a new asset all that hold something. `customFields` are compared key by key."""
+    if before is not None and before == after and _same_objects(before, after):
+        return  # nearly always
     for field, name in _ASSET_FIELDS.items():
         old, new = getattr(before, field, None), getattr(after, field)
         if not same_json(old, new) and (before or new not in (None, ())):
@@ -47,6 +49,11 @@ def asset_changes(before: Asset | None, after: Asset) -> Iterator[Change]:
         old, new = old_fields.get(key), after.custom_fields.get(key)
         if not same_json(old, new):
             yield Change(f"customFields.{key}", old, new)
+
+
+def _same_objects(before: Asset, after: Asset) -> bool:
+    """What is equal in Python need not be the same JSON."""
+    return before.custom_fields is after.custom_fields and before.metadata is after.metadata
 
 
 def assignment_changes(meter_code: str, before: EffectiveAssignment | None, after: EffectiveAssignment) -> Iterator[Change]:

@@ -27,7 +27,7 @@ class Arrival(NamedTuple):
     received_at_us: int
 
 
-class SeriesChange(Struct):
+class SeriesChange(Struct, gc=False):
     """What a transaction does to one series.
 
     `removed_us` are the times of readings that were taken out of it already. With `anew` all of it is judged again, since its
@@ -52,9 +52,9 @@ def numbered(reading: Reading) -> Reading:
 
 
 class SeriesJudgement:
-    """Judges one series. `start` it, then `take` pages of what is stored until it `is_done`; then ask for the outcome.
+    """Judges one series with what is stored around its changes.
 
-    `is_onward`: all arrivals are so much later than what is stored that nothing of it has to be read.
+    `start` it, `take` pages of what is stored until it `is_done`, then ask for the outcome.
     """
 
     def __init__(self, key: SeriesKey, change: SeriesChange, stored: SeriesRow | None) -> None:
@@ -65,17 +65,13 @@ class SeriesJudgement:
         self.from_us = min(self._changed_us, default=0)
         self.context_us = neighbourhood([self.from_us]).context_us
         self.from_start = change.anew or change.distrusted
-        untouched = not (self.from_start or change.removed_us)
-        is_empty = stored is None and not change.distrusted
-        self.is_onward = is_empty or (untouched and stored is not None and stored.last_at_us < self.context_us)
         self.place = Place(_BEFORE_ALL if self.from_start else self.from_us, _BEFORE_ALL)
         self.is_done = False
         self.remarked = 0
         self._marks: list[MarkRow] = []
         self.told: dict[int, Mark] = {}
         self._last_us: int | None = None
-        self._has_ended = False
-        self._rejudging = Rejudging(change.thresholds, Tail(), (), self._changed_us or [0])
+        self._rejudging: Rejudging | None = None
 
     def start(self, tail: Tail, before: Sequence[ReadingRow] = (), last_us: int | None = None) -> None:
         """What lies before the first change: the tail, the readings of the second before, the time of the last of all."""
@@ -93,11 +89,11 @@ class SeriesJudgement:
             self.place = Place(page[-1].at_us, page[-1].reading_no)
             self._last_us = page[-1].at_us
         stored = [Known(stored_reading(row), stored_mark(row)) for row in page]
-        changed = self._rejudging.take(merge(stored, self._arrived(end=end), key=lambda known: reading_order(known.reading)))
-        if end and not self._rejudging.settled:
-            changed += self._rejudging.finish()
-        self._has_ended = end
-        self.is_done = end or self._rejudging.settled
+        judging = self._started()
+        changed = judging.take(merge(stored, self._arrived(end=end), key=lambda known: reading_order(known.reading)))
+        if end and not judging.settled:
+            changed += judging.finish()
+        self.is_done = end or judging.settled
         for reading, mark in changed:
             if reading.seq in self._new:
                 self.told[reading.seq] = mark
@@ -112,34 +108,22 @@ class SeriesJudgement:
 
     def inserts(self) -> Iterator[ReadingRow]:
         """The rows of the arrivals that weren't there."""
-        for number, (reading, received_at_us) in self._new.items():
-            mark = self.told[number]
-            yield ReadingRow(
-                *self.key,
-                reading.at_us,
-                number,
-                reading.value,
-                reading.source,
-                reading.note,
-                reading.unit_id,
-                received_at_us,
-                mark.status,
-                int(mark.shown),
-                mark.reason,
-            )
+        for number, arrival in self._new.items():
+            yield arrival_row(self.key, arrival, self.told[number])
 
     def row(self) -> SeriesRow | None:
         """What the series comes to; None if no reading is left in it."""
-        times = [arrival.reading.at_us for arrival in self._new.values()]
-        if self._has_ended and not self.is_onward:
-            times += [self._last_us] if self._last_us is not None else []
-        elif self.stored is not None:
-            times.append(self.stored.last_at_us)
-        if not times:
-            return None
-        if self._rejudging.settled and self.stored is not None:
+        if self._started().settled and self.stored is not None:
             return self.stored  # an accepted reading behind all changes is as it was, and so is all that follows
-        return series_row(self.key, max(times), self._rejudging.tail)
+        times = [arrival.reading.at_us for arrival in self._new.values()]
+        if self._last_us is not None:
+            times.append(self._last_us)
+        return series_row(self.key, max(times), self._started().tail) if times else None
+
+    def _started(self) -> Rejudging:
+        if self._rejudging is None:
+            raise RuntimeError("the judgement of a series was not begun")
+        return self._rejudging
 
     def _arrived(self, *, end: bool) -> list[Known]:
         """The arrivals that stand before the end of the page; the others wait for the next."""
@@ -148,6 +132,24 @@ class SeriesJudgement:
             ready += 1
         arrived, self._waiting = self._waiting[:ready], self._waiting[ready:]
         return [Known(reading, None) for reading in arrived if reading.seq in self._new]
+
+
+def arrival_row(key: SeriesKey, arrival: Arrival, mark: Mark) -> ReadingRow:
+    """A reading as it is stored."""
+    reading = arrival.reading
+    return ReadingRow(
+        *key,
+        reading.at_us,
+        reading.seq,
+        reading.value,
+        reading.source,
+        reading.note,
+        reading.unit_id,
+        arrival.received_at_us,
+        mark.status,
+        int(mark.shown),
+        mark.reason,
+    )
 
 
 def stored_reading(row: ReadingRow) -> Reading:
