@@ -13,7 +13,13 @@ class Alerts(Protocol):
 
     async def list_targets(self) -> list[TargetRecord]: ...
 
-    async def put_target(self, row: TargetRecord) -> None: ...
+    async def add_target(self, name: str, address_key: str, place: Place) -> None:
+        """A new target, told up to a place, unless there is one of this name."""
+        ...
+
+    async def set_address(self, name: str, address_key: str) -> None:
+        """The address of a target; another one than before begins without failures."""
+        ...
 
     async def move(self, name: str, place: Place) -> None:
         """A target has been told up to a place; it never goes back."""

@@ -46,15 +46,10 @@ async def alert(tx: Transaction, type_: NoticeType, organization_id: str, data: 
 
 async def adopt(tx: Transaction, name: str, address_key: str) -> TargetRecord:
     """A target as it stands; one that is new is told of what happens from now on. Another address begins without failures."""
-    target = await tx.alerts.find_target(name)
-    if target is None:
-        target = TargetRecord(name, address_key, *await tx.alerts.last_place(), 0, 0, None)
-    elif target.address_key == address_key:
-        return target
-    else:
-        target = target._replace(address_key=address_key, failures=0, paused_until_us=0, disabled_at_us=None)
-    await tx.alerts.put_target(target)
-    return target
+    if await tx.alerts.find_target(name) is None:
+        await tx.alerts.add_target(name, address_key, await tx.alerts.last_place())
+    await tx.alerts.set_address(name, address_key)
+    return await _get_target(tx, name)
 
 
 async def survey(tx: Transaction, name: str, after: Place, sending: Sequence[MessageRecord], slots: int, now_us: int) -> Survey:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from handlers.alerts import adopt
 from handlers.ports import Store
 from receiver.alert_courier import Courier, Terms
 from receiver.alert_sender import AlertAddress, AlertSender
@@ -114,8 +115,14 @@ class Alerts:
         for name in self.addresses:
             metrics.alerts_sending.labels(name).set(0)
 
-    def start(self) -> None:
-        """Begin to send."""
+    async def start(self) -> None:
+        """Begin to send. A new target is told of what happens once this has returned."""
+        for name in self.addresses:
+            terms = self._terms(name)
+            try:
+                await self._store.write(lambda tx, terms=terms: adopt(tx, terms.name, terms.address_key))  # type: ignore[misc] # bound early
+            except StoreUnavailableError as error:
+                log.warning("alerts.postponed", target=name, error=error.message)
         self._tasks = [asyncio.create_task(self._tend(name), name=f"alerts {name}") for name in self.addresses]
 
     async def stop(self, timeout_s: float) -> None:
@@ -153,17 +160,18 @@ class Alerts:
             async with lease.held(), AlertSender(name, address, self._clock) as sender:
                 gauge.set(1)
                 sender.log.info("alerts.sending")
-                terms = _terms(name, self._settings.alerts[name], address)
-                await Courier(terms, sender, lease, self._store, self._signal, self._stop, self._metrics, self._clock).run()
+                await Courier(
+                    self._terms(name), sender, lease, self._store, self._signal, self._stop, self._metrics, self._clock
+                ).run()
         finally:
             gauge.set(0)
 
-
-def _terms(name: str, target: AlertTarget, address: AlertAddress) -> Terms:
-    return Terms(
-        name=name,
-        address_key=hashlib.sha256(address.url.encode()).hexdigest()[:16],
-        wanted=Wanted(target.events, target.organizations),
-        retries=Retries(target.attempts, target.retry_first_s, target.retry_longest_s),
-        parallel=target.parallel,
-    )
+    def _terms(self, name: str) -> Terms:
+        target = self._settings.alerts[name]
+        return Terms(
+            name=name,
+            address_key=hashlib.sha256(self.addresses[name].url.encode()).hexdigest()[:16],
+            wanted=Wanted(target.events, target.organizations),
+            retries=Retries(target.attempts, target.retry_first_s, target.retry_longest_s),
+            parallel=target.parallel,
+        )

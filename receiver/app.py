@@ -60,7 +60,7 @@ def create_app(settings: Settings) -> Starlette:
         writer.start()
         patches.start()
         feeds.start()
-        alerts.start()
+        await alerts.start()
         providers.start()
         routine = asyncio.create_task(duties.run(), name="duties")
         try:

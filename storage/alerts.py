@@ -25,9 +25,13 @@ class AlertTables:
         """All that there ever were."""
         return [TargetRecord(*row) for row in await self._connection.fetch(SQL["list_targets"])]
 
-    async def put_target(self, row: TargetRecord) -> None:
-        """Keep a target in place of what was kept of it."""
-        await self._connection.execute_many(SQL["put_target"], [row])
+    async def add_target(self, name: str, address_key: str, place: Place) -> None:
+        """A new target, told up to a place, unless there is one of this name."""
+        await self._connection.execute(SQL["add_target"], name=name, address_key=address_key, position=place[0], n=place[1])
+
+    async def set_address(self, name: str, address_key: str) -> None:
+        """The address of a target; another one than before begins without failures."""
+        await self._connection.execute(SQL["set_address"], name=name, address_key=address_key)
 
     async def move(self, name: str, place: Place) -> None:
         """A target has been told up to a place."""

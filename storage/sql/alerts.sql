@@ -6,13 +6,16 @@ SELECT name, address_key, position, n, failures, paused_until_us, disabled_at_us
 -- All targets that there ever were.
 SELECT name, address_key, position, n, failures, paused_until_us, disabled_at_us FROM alert_targets ORDER BY name
 
--- name: put_target
--- A target in place of what was kept of it.
+-- name: add_target
+-- A new target, unless somebody else has just added it.
 INSERT INTO alert_targets (name, address_key, position, n, failures, paused_until_us, disabled_at_us)
-VALUES (:name, :address_key, :position, :n, :failures, :paused_until_us, :disabled_at_us)
-ON CONFLICT (name) DO UPDATE
-SET address_key = excluded.address_key, position = excluded.position, n = excluded.n, failures = excluded.failures,
-    paused_until_us = excluded.paused_until_us, disabled_at_us = excluded.disabled_at_us
+VALUES (:name, :address_key, :position, :n, 0, 0, NULL)
+ON CONFLICT (name) DO NOTHING
+
+-- name: set_address
+-- A target has another address, about which nothing is known.
+UPDATE alert_targets SET address_key = :address_key, failures = 0, paused_until_us = 0, disabled_at_us = NULL
+WHERE name = :name AND address_key <> :address_key
 
 -- name: move_target
 -- A target has been told up to a place.

@@ -90,11 +90,8 @@ class Sending:
 async def sending(store: DatabaseStore, settings: Settings) -> AsyncIterator[Sending]:
     """A process that sends, until the block ends; it is ready when the block begins."""
     process = Sending(store, settings)
-    process.alerts.start()
+    await process.alerts.start()
     try:
-        async with asyncio.timeout(10):
-            while await store.read(lambda tx: tx.alerts.find_target("ops")) is None:  # noqa: ASYNC110 - another task makes it
-                await asyncio.sleep(0.01)
         yield process
     finally:
         await process.alerts.stop(5)
