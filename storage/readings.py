@@ -21,7 +21,8 @@ def _text(value: Decimal | None) -> str | None:
 
 
 def _reading(row: Row) -> ReadingRow:
-    return ReadingRow(*row)._replace(value=_number(row[4]))
+    asset_id, meter_code, at_us, reading_no, value, *others = row
+    return ReadingRow(asset_id, meter_code, at_us, reading_no, _number(value), *others)
 
 
 def _marked(row: Row) -> ReadingRow:
@@ -30,7 +31,8 @@ def _marked(row: Row) -> ReadingRow:
 
 
 def _series(row: Row) -> SeriesRow:
-    return SeriesRow(*row)._replace(latest_value=_number(row[5]), newest_value=_number(row[8]))
+    asset_id, meter_code, last_us, latest_us, latest_no, latest, newest_us, newest_no, newest = row
+    return SeriesRow(asset_id, meter_code, last_us, latest_us, latest_no, _number(latest), newest_us, newest_no, _number(newest))
 
 
 def _by_series(rows: list[Row]) -> dict[SeriesKey, list[ReadingRow]]:
