@@ -19,6 +19,9 @@ from schemas.errors import StoreUnavailableError
 
 log = structlog.get_logger()
 
+# A request takes a few rounds of the event loop from its first byte to here, some microseconds each.
+IDLE_ROUNDS = 4
+
 
 class _Waiting(Struct):
     item: Intake | Rejection
@@ -29,7 +32,8 @@ class _Waiting(Struct):
 class Writer:
     """Owns the way of deliveries into the store. `clock` is in microseconds, `on_commit` is called after each commit.
 
-    There is no timer: while one group is being committed the next one forms by itself.
+    There is no timer: while one group is being committed the next one forms by itself, and after a pause the first one takes in
+    what the event loop brings with it.
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class Writer:
             if not self._waiting:
                 self._arrived.clear()
                 await self._arrived.wait()
+                await self._settle()
                 continue
             group = self._take()
             try:
@@ -105,6 +110,13 @@ class Writer:
             for waiting, answer in zip(group, answers, strict=True):
                 if not waiting.done.done():
                     waiting.done.set_result(answer)
+
+    async def _settle(self) -> None:
+        """After a pause, let what is arriving at this moment arrive: a first delivery must not be a transaction by itself."""
+        rounds, before = 0, 0
+        while rounds < IDLE_ROUNDS and len(self._waiting) < self._limits.group_deliveries_max:
+            rounds, before = (rounds + 1 if len(self._waiting) == before else 0), len(self._waiting)
+            await asyncio.sleep(0)
 
     def _take(self) -> list[_Waiting]:
         """The next group: as many deliveries as one transaction may hold, and bytes as one body may have, or one delivery."""
