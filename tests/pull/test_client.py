@@ -231,7 +231,8 @@ AUTHS = {
 async def test_secrets_are_shown_nowhere(wiremock: WireMock, name: str, caplog: pytest.LogCaptureFixture) -> None:
     """No log line, ours or the HTTP library's, and no error in a chain shows a secret, even where the provider repeats it."""
     token = "access-token-0815" if "token_url" in AUTHS[name] else SECRET
-    caplog.set_level(logging.DEBUG)
+    for library in (None, "httpx2", "httpcore2"):
+        caplog.set_level(logging.DEBUG, library)
     echo = "{{request.url}} {{request.headers.Authorization}} {{request.body}}"
     wiremock.stub(
         "/token", gives({"access_token": token, "refresh_token": "refresh-token-0816", "expires_in": 3600}), method="POST"
