@@ -135,15 +135,16 @@ def _aliases(
     organization_id: str, unit_id: str, stored: Stored, intervals: Iterable[Interval], episodes: Iterable[Episode]
 ) -> Iterable[AliasRecord]:
     """The ids by which intervals and cases are found too: made from the pairings and failures in them after the first."""
-    known = {key for interval in stored.intervals for key in interval.events[1:]}
-    known |= {key for episode in stored.episodes for key in episode.failures[1:]}
+    # Apart: a pairing whose VINs don't match is in an interval and in a case.
+    confirmed = {key for interval in stored.intervals for key in interval.events[1:]}
+    failed = {key for episode in stored.episodes for key in episode.failures[1:]}
     for interval in intervals:
         confirming = interval.events[1:-1] if interval.ended_by == "unpaired" else interval.events[1:]
         for key in confirming:
-            if key not in known:
+            if key not in confirmed:
                 alias = pairing_id(organization_id, unit_id, interval.asset_id, key)
                 yield AliasRecord(organization_id, alias, unit_id, key)
     for episode in episodes:
         for key in episode.failures[1:]:
-            if key not in known:
+            if key not in failed:
                 yield AliasRecord(organization_id, case_id(organization_id, unit_id, key), unit_id, key)

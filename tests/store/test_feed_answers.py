@@ -40,12 +40,21 @@ async def pull(
     return became
 
 
+def _batch_of(delivery: Delivery) -> tuple[str, bytes]:
+    return delivery.event_batch_id, msgspec.json.encode(msgspec.json.decode(delivery.body)["eventsData"])
+
+
 @st.composite
 def sent_twice(draw: st.DrawFn) -> tuple[list[Delivery], list[int], list[bool]]:
-    """Deliveries by the webhook, where each of the distinct ones stands that the feed brings too, and whether it comes first."""
+    """Deliveries by the webhook, where each batch stands that the feed brings too, and whether it comes first.
+
+    The feed brings what one subscription of the webhook brings, and no batch twice, whatever envelopes that sends it in.
+    """
     made = draw(deliveries(UNITS, max_size=6))
-    distinct = list({delivery.body: number for number, delivery in enumerate(made)}.values())
-    chosen = draw(st.lists(st.sampled_from(distinct), unique=True, max_size=len(distinct)))
+    subscription = draw(st.sampled_from(SUBSCRIPTIONS))
+    told = {_batch_of(each): number for number, each in enumerate(made) if each.event_subscription_id == subscription}
+    distinct = list(told.values())
+    chosen = draw(st.lists(st.sampled_from(distinct), unique=True)) if distinct else []
     return made, chosen, draw(st.lists(st.booleans(), min_size=len(chosen), max_size=len(chosen)))
 
 

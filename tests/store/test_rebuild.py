@@ -167,6 +167,20 @@ async def test_other_ids_are_mended_too(store: DatabaseStore) -> None:
     assert len(found.interval.events) == 2
 
 
+async def test_a_pairing_that_turns_out_to_mismatch_gives_its_case_an_id(store: DatabaseStore) -> None:
+    """The key of a pairing that confirms an interval, and by a later copy is found in a case too, finds both."""
+    vins = {"reason": "AutoPair", "assetVIN": "WDB96340310500042", "sensorVIN": "1HGCM82633A000001"}
+
+    def told(minutes: float, **extra: str) -> bytes:
+        entry = pairing(minutes)
+        return body_of([entry | {"eventData": entry["eventData"] | {"reason": "AutoPair"} | extra}])
+
+    await deliver(store, [told(0, **vins), told(1), told(1, **vins)])
+    aliases = await rows(store, "SELECT alias_id FROM aliases ORDER BY alias_id")
+    assert [alias[:5] for (alias,) in aliases] == ["case_", "pair_"]
+    assert (await mend(store)).mended == 0
+
+
 async def test_all_pages_are_rebuilt(store: DatabaseStore) -> None:
     """More units than one transaction takes: each is folded once, and progress is told."""
     count = UNITS_AT_A_TIME + 7
