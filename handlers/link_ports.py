@@ -78,31 +78,3 @@ class Links(Protocol):
     async def all_links(self, after: tuple[str, str], limit: int) -> list[LinkRow]:
         """All links with what they follow from, in order."""
         ...
-
-
-class Rescoring(Protocol):
-    """What is kept between two looks at the candidates of open cases. Pairs are (organization, id)."""
-
-    async def add_vins(self, organization_id: str, vins: Sequence[str]) -> None:
-        """Assets got or lost these VINs, which are normalized."""
-        ...
-
-    async def changed_vins(self, limit: int) -> list[tuple[str, str]]:
-        """Some of (organization, VIN) that changed since."""
-        ...
-
-    async def drop_vins(self, vins: Sequence[tuple[str, str]]) -> None:
-        """The cases that they could be about were looked at."""
-        ...
-
-    async def place(self) -> tuple[int, int]:
-        """How far the change feed was followed; nobody else follows it before this transaction has ended."""
-        ...
-
-    async def set_place(self, place: tuple[int, int]) -> None: ...
-
-    async def announced(self, cases: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-        """The best candidates that were last announced of cases."""
-        ...
-
-    async def put_announced(self, rows: Sequence[tuple[str, str, str]]) -> None: ...

@@ -28,6 +28,7 @@ from schemas.errors import NotFoundError
 from schemas.facts import Copy, Fact
 from schemas.links import DatahubAsset
 from schemas.registry_records import HistoryRow
+from schemas.vin_records import Touched
 from schemas.wire import to_json_text
 
 _PAIRINGS = Actor("event", "")
@@ -105,7 +106,9 @@ async def _look_again(tx: Transaction, named: Sequence[DatahubId], now_us: int) 
             for row in changed
             if (before := stored.get(row.datahub_asset_id)) is None or (before.vin, before.vin_key) != (row.vin, row.vin_key)
         }
-        wrong += len(differing | moved | (set(gone) & stored.keys()))
+        # A row that says nothing may have been made just now, to be locked.
+        left = {each for each in gone if each in stored and stored[each].event_key}
+        wrong += len(differing | moved | left)
     return wrong
 
 
@@ -152,6 +155,10 @@ async def _settle(tx: Transaction, writing: Writing, rows: Sequence[DatahubAsset
         )
         await tx.registry.journal.add_asset_changes(organization_id, history)
         await follow_links(tx, organization_id, changed)
+        await tx.rescoring.note(
+            [Touched(organization_id, "datahub", each) for each in changed]
+            + [Touched(organization_id, "asset", before[each]) for each in changed if each in before]
+        )
     return set(changed)
 
 

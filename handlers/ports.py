@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from handlers.alert_ports import Alerts
-from handlers.link_ports import Links, Rescoring
+from handlers.link_ports import Links
 from handlers.provider_ports import Providers
 from handlers.registry_ports import Registry
+from handlers.rescoring_ports import Rescoring
 from handlers.vin_ports import VinKeys
 from schemas.facts import Copy, Flag
 from schemas.pairing import Episode, Interval, UnitState
@@ -207,6 +208,10 @@ class Cases(Protocol):
 
     async def find_case(self, case_id: str, organization_id: str | None) -> CaseRow | None:
         """A case by its own id, or by one made from another failure in it."""
+        ...
+
+    async def of_ids(self, cases: Sequence[tuple[str, str]]) -> list[CaseRow]:
+        """Those of (organization, case id) that there are, by their own ids."""
         ...
 
     async def due(self, now_us: int, limit: int) -> list[CaseRow]:

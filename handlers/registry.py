@@ -24,6 +24,7 @@ from schemas.assets import Asset
 from schemas.errors import InvalidInputError
 from schemas.readings import Mark
 from schemas.registry_records import AssetMeterRow, AttemptRow, SeriesKey
+from schemas.vin_records import Touched
 from schemas.wire import to_json_text
 
 __all__ = ["Actor", "Marks", "Origin", "Writing", "apply", "assignment_row", "begin", "bounds_of"]
@@ -59,7 +60,7 @@ async def apply(
     )
     vins = sorted(_changed_vins(plans))
     await follow_vins(tx, writing, vins)
-    await tx.rescoring.add_vins(writing.organization_id, vins)
+    await tx.rescoring.note([Touched(writing.organization_id, "vin", vin) for vin in vins])
     return marks
 
 

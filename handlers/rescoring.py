@@ -1,9 +1,11 @@
 """Look again at open cases whose candidates may be others, and tell of those whose best candidate is.
 
-What may matter is an asset that got or lost a VIN, which whoever writes the registry notes, and a pairing that began or ended on
-a candidate, which the change feed tells; so does a case that opened or failed anew. One process at a time does it.
+What may matter is an asset that got or lost a VIN, or that became or ceased to be a Datahub asset, which whoever writes the
+registry notes; and a pairing that began or ended on a candidate, which the change feed tells. So does a case that opened or
+changed: following the feed, open cases get the keys by which the others find them. One process at a time does it.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import msgspec
@@ -11,19 +13,21 @@ from msgspec import Struct
 
 from handlers.ports import Store, Transaction
 from handlers.queries.candidates import find_candidates
-from handlers.queries.lists import LAST_TEXT, NEWEST
 from handlers.queries.vin import CANDIDATES_MAX
 from handlers.refold import tell
 from handlers.rules.links import vin_of
 from handlers.rules.plan import ChangeDraft
-from handlers.rules.rescoring import NOBODY, best_candidate, is_hit, keys_hit
+from handlers.rules.rescoring import NOBODY, best_candidate, case_keys, keys_hit
 from handlers.rules.views import case_view
 from schemas.records import CaseRow, ChangeRecord
+from schemas.vin_records import Touched
 from schemas.wire import to_json_text
 
-CHANGES_AT_A_TIME = 500
-VINS_AT_A_TIME = 500
-CASES_AT_A_TIME = 200
+# Writers wait for each look: so much of each kind of news it takes at the most.
+NEWS_AT_A_TIME = 200
+
+# (organization, case id)
+CaseId = tuple[str, str]
 
 
 class _Told(Struct, rename="camel"):
@@ -31,6 +35,15 @@ class _Told(Struct, rename="camel"):
 
     case_id: str | None = None
     asset_id: str | None = None
+
+
+class _Seen(Struct):
+    """What happened in one organization since the last look, by ids: of cases, VINs, Datahub assets and assets."""
+
+    cases: set[str] = msgspec.field(default_factory=set)
+    vins: set[str] = msgspec.field(default_factory=set)
+    datahub_assets: set[str] = msgspec.field(default_factory=set)
+    assets: set[str] = msgspec.field(default_factory=set)
 
 
 _decode_told = msgspec.json.Decoder(_Told).decode
@@ -47,61 +60,81 @@ async def announce_candidates(store: Store, now_us: int, most: int = CANDIDATES_
 
 
 async def _look_again(tx: Transaction, now_us: int, most: int) -> tuple[int, bool]:
-    place = await tx.rescoring.place()
-    changes = await tx.changes.after(place, CHANGES_AT_A_TIME, None)
-    vins = await tx.rescoring.changed_vins(VINS_AT_A_TIME)
-    if not changes and not vins:
+    changes = await tx.changes.after(await tx.rescoring.place(), NEWS_AT_A_TIME, None)
+    notes = await tx.rescoring.notes(NEWS_AT_A_TIME)
+    if not changes and not notes:
         return 0, False
-    cases = await _cases_hit(tx, changes, vins)
-    drafts = await _announce(tx, cases, now_us, most)
-    await tx.rescoring.drop_vins(vins)
+    seen = _seen(changes, notes)
+    changed = sorted((organization_id, case_id) for organization_id, each in seen.items() for case_id in each.cases)
+    hit = sorted({*changed, *[case for item in sorted(seen.items()) for case in await _cases_hit(tx, *item)]})
+    cases = await _held(tx, hit)
+    await _keep_keys(tx, changed, cases)
+    drafts = await _announce(tx, [row for row in cases if row.episode.status == "open"], now_us, most)
+    await tx.rescoring.drop_notes(notes)
     if changes:
         await tx.rescoring.set_place((changes[-1].position, changes[-1].n))
     if drafts:
         await tell(tx, await tx.journal.begin(), drafts, now_us)
-    return len(drafts), len(changes) == CHANGES_AT_A_TIME or len(vins) == VINS_AT_A_TIME
+    return len(drafts), NEWS_AT_A_TIME in {len(changes), len(notes)}
 
 
-async def _cases_hit(tx: Transaction, changes: Sequence[ChangeRecord], vins: Sequence[tuple[str, str]]) -> list[CaseRow]:
-    """The open cases that what happened could be about."""
-    told = [(row.organization_id, row.type, _decode_told(row.data)) for row in changes]
-    paired = {(each[0], each[2].asset_id) for each in told if each[1].startswith("pairing.") and each[2].asset_id is not None}
-    opened = {(each[0], each[2].case_id) for each in told if each[1].startswith("case.")}
-    by_organization: dict[str, set[str]] = {each[0]: set() for each in (*paired, *opened)}
-    for organization_id, vin in vins:
-        by_organization.setdefault(organization_id, set()).add(vin)
-    hit: list[CaseRow] = []
-    for organization_id, changed in sorted(by_organization.items()):
-        datahub_asset_ids = sorted(each[1] for each in paired if each[0] == organization_id)
-        keys = keys_hit(changed | await _vins_of(tx, organization_id, datahub_asset_ids))
-        named = set(datahub_asset_ids)
-        before = (LAST_TEXT, NEWEST, LAST_TEXT)
-        while rows := await tx.cases.list_cases(before, CASES_AT_A_TIME, organization_id, **_OPEN):
-            hit += [row for row in rows if (organization_id, row.case_id) in opened or is_hit(row.episode, keys, named)]
-            before = (organization_id, rows[-1].episode.first_at_us, rows[-1].case_id)
-    return hit
+def _seen(changes: Sequence[ChangeRecord], notes: Sequence[tuple[int, Touched]]) -> dict[str, _Seen]:
+    """By organization, what changes and notes are about."""
+    found: defaultdict[str, _Seen] = defaultdict(_Seen)
+    for row in changes:
+        told = _decode_told(row.data)
+        if row.type.startswith("pairing.") and told.asset_id is not None:
+            found[row.organization_id].datahub_assets.add(told.asset_id)
+        if row.type.startswith("case.") and told.case_id is not None:
+            found[row.organization_id].cases.add(told.case_id)
+    for _, touched in notes:
+        seen = found[touched.organization_id]
+        {"vin": seen.vins, "datahub": seen.datahub_assets, "asset": seen.assets}[touched.kind].add(touched.subject)
+    return dict(found)
 
 
-async def _vins_of(tx: Transaction, organization_id: str, datahub_asset_ids: Sequence[str]) -> set[str]:
-    """The VINs of the assets that Datahub assets are."""
-    if not datahub_asset_ids:
-        return set()
-    links = await tx.registry.assets.links_to(organization_id, datahub_asset_ids)
-    assets = await tx.registry.assets.of_ids(organization_id, sorted(set(links.values())))
-    return {vin for asset in assets if (vin := vin_of(asset.serial)) is not None}
-
-
-async def _announce(tx: Transaction, hit: Sequence[CaseRow], now_us: int, most: int) -> list[ChangeDraft]:
-    """The changes to tell of these cases, with their units held; what is told of each is kept."""
-    if not hit:
+async def _cases_hit(tx: Transaction, organization_id: str, seen: _Seen) -> list[CaseId]:
+    """The cases with keys that could be about these assets."""
+    if not await tx.rescoring.has_cases(organization_id):
         return []
-    await tx.histories.hold(sorted({(row.organization_id, row.unit_id) for row in hit}))
-    cases = []
-    for row in hit:
-        now = await tx.cases.find_case(row.case_id, row.organization_id)
-        if now is not None and now.case_id == row.case_id and now.episode.status == "open":
-            cases.append(now)
-    before = await tx.rescoring.announced([(row.organization_id, row.case_id) for row in cases]) if cases else {}
+    datahub_asset_ids = sorted(seen.datahub_assets)
+    links = await tx.registry.assets.links_to(organization_id, datahub_asset_ids) if datahub_asset_ids else {}
+    asset_ids = sorted({*seen.assets, *links.values()})
+    assets = await tx.registry.assets.of_ids(organization_id, asset_ids) if asset_ids else []
+    vins = {vin for asset in assets if (vin := vin_of(asset.serial)) is not None}
+    keys = keys_hit(seen.vins | vins, datahub_asset_ids)
+    return (
+        [(organization_id, case_id) for case_id in await tx.rescoring.cases_with(organization_id, sorted(keys))] if keys else []
+    )
+
+
+async def _held(tx: Transaction, case_ids: Sequence[CaseId]) -> list[CaseRow]:
+    """Those of these cases that there are, with their units held."""
+    rows = await tx.cases.of_ids(case_ids) if case_ids else []
+    if not rows:
+        return []
+    await tx.histories.hold(sorted({(row.organization_id, row.unit_id) for row in rows}))
+    return await tx.cases.of_ids(case_ids)
+
+
+async def _keep_keys(tx: Transaction, changed: Sequence[CaseId], cases: Sequence[CaseRow]) -> None:
+    """Let those that changed have their keys while they are open, and forget what was announced of those that are gone."""
+    rows = {(row.organization_id, row.case_id): row for row in cases}
+    keyed = [each for each in changed if each in rows and rows[each].episode.status == "open"]
+    keys = [
+        (organization_id, key, case_id)
+        for organization_id, case_id in keyed
+        for key in sorted(case_keys(rows[organization_id, case_id].episode))
+    ]
+    await tx.rescoring.put_keys(changed, keys)
+    await tx.rescoring.forget_announced([each for each in changed if each not in rows])
+
+
+async def _announce(tx: Transaction, cases: Sequence[CaseRow], now_us: int, most: int) -> list[ChangeDraft]:
+    """The changes to tell of open cases, whose units are held; what is told of each is kept."""
+    if not cases:
+        return []
+    before = await tx.rescoring.announced([(row.organization_id, row.case_id) for row in cases])
     drafts, kept = [], []
     for row, candidates in zip(cases, await find_candidates(tx, cases, most), strict=True):
         best = best_candidate(candidates)
@@ -112,14 +145,3 @@ async def _announce(tx: Transaction, hit: Sequence[CaseRow], now_us: int, most: 
         kept.append((row.organization_id, row.case_id, best))
     await tx.rescoring.put_announced(kept)
     return drafts
-
-
-_OPEN = {
-    "unit_id": None,
-    "reason": None,
-    "only_resolved": False,
-    "only_dismissed": False,
-    "only_open": True,
-    "due_from_us": None,
-    "due_before_us": None,
-}

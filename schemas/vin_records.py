@@ -1,6 +1,6 @@
 """Rows of the index by which assets are found for a sensor's VIN."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class KeyedAsset(NamedTuple):
@@ -17,3 +17,11 @@ class KeyRow(NamedTuple):
     organization_id: str
     key: str
     asset_id: str
+
+
+class Touched(NamedTuple):
+    """A VIN that an asset got or lost, a Datahub asset that became another asset of ours, or an asset that it was before."""
+
+    organization_id: str
+    kind: Literal["vin", "datahub", "asset"]
+    subject: str

@@ -1,8 +1,10 @@
 """Cases as queries read them, and the deadlines that were announced."""
 
+from collections.abc import Sequence
+
 from schemas.records import CaseRow
 from storage.engine import Connection, Row
-from storage.rows import decode_episode
+from storage.rows import columns, decode_episode
 from storage.statements import load
 
 SQL = load("cases")
@@ -44,6 +46,12 @@ class CaseTables:
             return None
         cases = await self._connection.fetch(SQL["cases_of_unit"], organization_id=alias[0], unit_id=alias[1])
         return next((case for case in map(_case, cases) if alias[2] in case.episode.failures), None)
+
+    async def of_ids(self, cases: Sequence[tuple[str, str]]) -> list[CaseRow]:
+        """Those of (organization, case id) that there are."""
+        organization_ids, case_ids = columns(cases)
+        rows = await self._connection.fetch(SQL["cases_of"], organization_ids=organization_ids, case_ids=case_ids)
+        return [_case(row) for row in rows]
 
     async def due(self, now_us: int, limit: int) -> list[CaseRow]:
         """Open cases past a deadline that was not announced yet, the longest due first."""

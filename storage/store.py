@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from handlers.alert_ports import Alerts
-from handlers.link_ports import Links, Rescoring
+from handlers.link_ports import Links
 from handlers.ports import (
     Cases,
     Changes,
@@ -26,6 +26,7 @@ from handlers.ports import (
 )
 from handlers.provider_ports import Providers
 from handlers.registry_ports import Registry
+from handlers.rescoring_ports import Rescoring
 from handlers.vin_ports import VinKeys
 from storage.alerts import AlertTables
 from storage.cases import CaseTables

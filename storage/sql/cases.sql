@@ -37,6 +37,12 @@ FROM cases
 WHERE organization_id = :organization_id AND unit_id = :unit_id
 ORDER BY first_at_us, case_id
 
+-- name: cases_of
+-- Cases by their ids.
+SELECT organization_id, case_id, unit_id, episode_json
+FROM cases
+WHERE (organization_id, case_id) in_pairs(:organization_ids, :case_ids)
+
 -- name: due
 -- Open cases past a deadline that was not announced yet, the longest due first.
 SELECT organization_id, case_id, unit_id, episode_json

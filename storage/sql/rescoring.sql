@@ -1,15 +1,35 @@
--- name: add_vin
--- An asset got or lost a VIN.
-INSERT INTO changed_vins (organization_id, vin) VALUES (:organization_id, :vin)
-ON CONFLICT (organization_id, vin) DO NOTHING
+-- name: add_note
+-- Something changed in the registry.
+INSERT INTO touched_candidates (organization_id, kind, subject) VALUES (:organization_id, :kind, :subject)
 
--- name: changed_vins
--- Some of the VINs that changed.
-SELECT organization_id, vin FROM changed_vins ORDER BY organization_id, vin LIMIT :limit
+-- name: notes
+-- Some of what changed.
+SELECT organization_id, note_id, kind, subject
+FROM touched_candidates
+-- only: sqlite
+ORDER BY note_id LIMIT :limit
+-- only: postgres
+ORDER BY organization_id, note_id LIMIT :limit
 
--- name: delete_vin
+-- name: delete_note
 -- The cases that it could be about were looked at.
-DELETE FROM changed_vins WHERE organization_id = :organization_id AND vin = :vin
+DELETE FROM touched_candidates WHERE organization_id = :organization_id AND note_id = :note_id
+
+-- name: any_case
+-- Whether any case of an organization has keys.
+SELECT 1 FROM case_keys WHERE organization_id = :organization_id LIMIT 1
+
+-- name: cases_with_keys
+-- The cases that have one of some keys.
+SELECT DISTINCT case_id FROM case_keys WHERE organization_id = :organization_id AND key in_list(:keys)
+
+-- name: delete_case_keys
+-- A case has other keys, or none any more.
+DELETE FROM case_keys WHERE organization_id = :organization_id AND case_id = :case_id
+
+-- name: insert_case_key
+-- A case is found by a key.
+INSERT INTO case_keys (organization_id, key, case_id) VALUES (:organization_id, :key, :case_id)
 
 -- name: place
 -- How far the change feed was followed; whoever asks too waits until the transaction ends.
@@ -32,3 +52,7 @@ WHERE (organization_id, case_id) in_pairs(:organization_ids, :case_ids)
 -- What was announced of a case.
 INSERT INTO announced_candidates (organization_id, case_id, best) VALUES (:organization_id, :case_id, :best)
 ON CONFLICT (organization_id, case_id) DO UPDATE SET best = excluded.best
+
+-- name: delete_announced
+-- The case is gone.
+DELETE FROM announced_candidates WHERE organization_id = :organization_id AND case_id = :case_id

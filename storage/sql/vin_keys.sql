@@ -9,14 +9,14 @@ DELETE FROM asset_vin_keys WHERE organization_id = :organization_id AND key = :k
 
 -- name: assets_with_keys
 -- The assets that are found by some keys, each with what stands as its serial.
-SELECT found.key, assets.asset_id, assets.serial
+SELECT some_keys.key, assets.asset_id, assets.serial
 FROM (
   SELECT organization_id, key, asset_id
   FROM asset_vin_keys
   WHERE organization_id = :organization_id AND key in_list(:keys)
   LIMIT :limit
-) AS found
-JOIN assets ON assets.organization_id = found.organization_id AND assets.asset_id = found.asset_id
+) AS some_keys
+JOIN assets ON assets.organization_id = some_keys.organization_id AND assets.asset_id = some_keys.asset_id
 
 -- name: count_with_key
 -- How many assets are found by a key.

@@ -110,6 +110,15 @@ async def test_an_operator_says_what_a_datahub_asset_is(registry: RegistryApi) -
     await registry.refused(404, f"assets/nobody/datahub-assets/{A}", method="PUT")
 
 
+async def test_a_link_to_what_no_event_named_is_right(registry: RegistryApi) -> None:
+    """An operator may link a Datahub asset before anything is known of it; a rebuild has nothing to mend there."""
+    await registry.put_asset(externalAssetId="T1")
+    await registry.put(f"assets/T1/datahub-assets/{A}", status=200)
+    done = await rebuild(registry.api.store, lambda: minute(1_000_000))
+    assert (done.registry_mended, done.digest_before) == (0, done.digest_after)
+    assert await linked(registry) == "T1"
+
+
 async def test_the_vin_is_that_of_the_latest_event(registry: RegistryApi) -> None:
     """Late events change nothing, a later VIN moves the link, and voiding the event that told it moves it back."""
     await registry.put_asset(externalAssetId="T1", serial=VIN)

@@ -34,6 +34,8 @@ FILES = (
     "pairings",
     "quarantine",
     "rejected",
+    "rescoring",
+    "vin_keys",
 )
 NEWEST, LAST = 2**63 - 1, "\U0010ffff"
 
@@ -47,6 +49,7 @@ LISTS = frozenset(
 FINE = frozenset({"unit_id", "asset_id", "asset_ids", "vin"})
 # Statements that read all of something, and why they may.
 WHOLE = {
+    "any_case": "takes the first entry of an index",
     "all_units_after": "merges the first rows of each of its tables",
     "delete_idle_tokens": "takes tokens from the oldest on",
     "delete_tokens_of": "tokens are few, and revoking is rare",
@@ -54,7 +57,9 @@ WHOLE = {
     "drop_rejected_before": "the ring is bounded",
     "due": "sorts open cases of one deadline",
     "datahub_ids_after": "merges the first rows of each of its tables",
+    "keys_after": "all keys in order, for a rebuild and the digest",
     "links_after": "all links in order, for the digest",
+    "notes": "takes the first notes",
     "last_change": "takes the last entry of an index",
     "last_delivery": "takes the last entry of an index",
     "list_clients": "clients are few",
@@ -102,6 +107,8 @@ VALUES: dict[str, Any] = {
     "organization_ids": [ORGANIZATION, OTHER],
     "unit_ids": ["tp:000000007", "tp:8"],
     "asset_ids": [ASSET, "x"],
+    "case_ids": ["case_x", "case_y"],
+    "keys": ["end:000007", "x"],
     "alias_ids": ["pair_x", "case_x"],
     "datahub_asset_ids": [ASSET, "x"],
     "identities": ["datahub:x", "y"],
@@ -126,7 +133,7 @@ VALUES: dict[str, Any] = {
     "used_at_us": NEWEST,
 }
 NUMBERS = re.compile(
-    r".*_us|.*_max|(batch|commit|delivery|quarantine|rejected)_id|after|n|position|seq|applied|duplicates|ignored|quarantined"
+    r".*_us|.*_max|(batch|commit|delivery|note|quarantine|rejected)_id|after|n|position|seq|applied|duplicates|ignored|quarantined"
 )
 
 
@@ -240,6 +247,11 @@ MORE_ROWS = (
     """INSERT INTO statements (organization_id, seq, kind, unit_id, event_key, asset_id, fact_at_us, details, actor, note, at_us)
        SELECT organization_id, seq, kind, unit_id, event_key, asset_id, at_us, '{}', 'x', '', at_us
        FROM events WHERE asset_id IS NOT NULL""",
+    """INSERT INTO case_keys
+       SELECT DISTINCT organization_id, 'end:' || event_key, event_key FROM events WHERE event_key IS NOT NULL""",
+    "INSERT INTO asset_vin_keys SELECT organization_id, key, case_id FROM case_keys",
+    "INSERT INTO touched_candidates (organization_id, kind, subject) SELECT organization_id, 'vin', key FROM case_keys",
+    "INSERT INTO announced_candidates SELECT organization_id, case_id, 'null' FROM case_keys",
     "INSERT INTO clients VALUES ('x', 'x', '*', '', '', 0, NULL)",
     "INSERT INTO tokens SELECT DISTINCT event_key, 'x', at_us FROM events WHERE outcome = 'applied'",
 )

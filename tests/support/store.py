@@ -32,7 +32,7 @@ REGISTRY = (
     *("assets", "asset_identities", "asset_links", "asset_types", "sites", "meters", "custom_fields"),
     *("asset_meters", "readings", "series", "unit_readings", "missing_meter_attempts"),
     *("asset_history", "meter_history", "syncs", "asset_vin_keys", "datahub_assets", "explicit_links"),
-    *("changed_vins", "announced_candidates"),
+    *("touched_candidates", "case_keys", "announced_candidates"),
 )
 
 _COLUMNS = parse(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 
 from handlers.rules.links import vin_of
-from handlers.rules.rescoring import NOBODY, best_candidate, is_hit, keys_hit
+from handlers.rules.rescoring import NOBODY, best_candidate, case_keys, keys_hit
 from handlers.rules.vin_match import match
 from schemas.pairing import Episode
 from schemas.vin import AssetVin
@@ -24,17 +24,24 @@ def test_whatever_could_be_a_candidate_hits_the_case(pair: list[str]) -> None:
     sensor, asset = pair
     vin = vin_of(asset)
     if vin is not None and match(sensor, [AssetVin("asset_1", None, asset)]):
-        assert is_hit(episode(sensor), keys_hit([vin]), ())
+        assert not case_keys(episode(sensor)).isdisjoint(keys_hit([vin], ()))
 
 
-def test_others_are_left_alone() -> None:
-    """A case of another VIN, or of none, isn't looked at again; one is for which Datahub named the asset."""
-    keys = keys_hit([SAMPLE])
-    assert not is_hit(episode("WDB96340310500042"), keys, (A,))
-    assert not is_hit(episode(None), keys, (A,))
-    assert is_hit(episode(None, B, A), keys, (A,))
-    assert is_hit(episode("F3A000001"), keys, ())
-    assert keys_hit([]) == frozenset()
+@pytest.mark.parametrize(
+    ("case", "vins", "named", "hit"),
+    [
+        (episode("WDB96340310500042"), [SAMPLE], [A], False),
+        (episode(None), [SAMPLE], [A], False),
+        (episode("F3A000001"), [SAMPLE], [], True),
+        (episode(None, B, A), [], [A], True),
+        (episode("F3A000001"), [], [], False),
+    ],
+)
+def test_a_case_is_found_by_its_vin_or_by_an_asset_that_it_names(
+    case: Episode, vins: list[str], named: list[str], hit: bool
+) -> None:
+    """A case of another VIN, or of none, isn't found; one that names a Datahub asset is found by it."""
+    assert case_keys(case).isdisjoint(keys_hit(vins, named)) is not hit
 
 
 @pytest.mark.parametrize(
