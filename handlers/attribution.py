@@ -6,12 +6,13 @@ is, by `follow_links` after. Units that never brought a reading cost one look-up
 
 from collections.abc import Mapping, Sequence
 
-from handlers.ports import Transaction, Unit
+from handlers.ports import Transaction
 from handlers.registry_writing import bounds_of
 from handlers.rules.attribution import Moved, moved_spans
 from handlers.rules.plan import UnitPlan
 from handlers.rules.series_change import Arrival, SeriesChange, unit_reading
 from handlers.series import change_series
+from handlers.unit_ports import Unit
 from schemas.pairing import Interval
 from schemas.registry_records import Place, SeriesKey, UnitReadingRow
 

@@ -6,8 +6,8 @@ from handlers.ports import Transaction
 from handlers.rules.cases import case_id
 from handlers.statements import record
 from schemas.errors import ConflictError, NotFoundError
-from schemas.records import CaseRow
 from schemas.statements import Details, Statement, StatementKind
+from schemas.unit_rows import CaseRow
 
 
 class Remarked(Struct, frozen=True):

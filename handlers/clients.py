@@ -11,7 +11,7 @@ from handlers.credentials import hash_secret, new_client_id, new_secret, new_tok
 from handlers.ports import Store, Transaction
 from schemas.errors import NotFoundError, at
 from schemas.events import UUID_PATTERN
-from schemas.records import ClientRecord
+from schemas.service_records import ClientRecord
 from schemas.wire import optional_time_text, time_text
 
 Scope = Literal["read", "sync", "ops", "admin"]

@@ -5,7 +5,7 @@ from handlers.refold import tell
 from handlers.rules.cases import deadline_us, is_escalated
 from handlers.rules.plan import ChangeDraft
 from handlers.rules.views import case_view
-from schemas.records import CaseRow
+from schemas.unit_rows import CaseRow
 from schemas.wire import to_json_text
 
 CASES_AT_A_TIME = 200

@@ -11,7 +11,7 @@ from handlers.quarantine import Reprocessed, reprocess_ignored
 from schemas.errors import ConflictError, StoreUnavailableError
 from schemas.events import DECODERS
 from schemas.ids import batch_text
-from schemas.records import EventRecord
+from schemas.journal_records import EventRecord
 
 _READ_AT_ONCE = 100
 

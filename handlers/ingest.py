@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 from handlers.links import follow_copies
-from handlers.ports import Transaction, Unit
+from handlers.ports import Transaction
 from handlers.refold import load_recorded, plan_from_start, plan_onward, tell, write_plans
 from handlers.rules.intake import Batch, Intake, refused
 from handlers.rules.plan import UnitPlan
 from handlers.rules.recording import Answer, FactId, Recording
+from handlers.unit_ports import Unit
 from schemas.errors import StoreUnavailableError
 from schemas.facts import Copy
 from schemas.pairing import UnitState

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec.structs import replace
 
 from handlers.attribution import follow_links
-from handlers.ports import Transaction, Unit
+from handlers.ports import Transaction
 from handlers.registry_writing import Actor, Writing, begin, history_row
 from handlers.rules.asset_changes import asset_changes
 from handlers.rules.links import (
@@ -23,6 +23,7 @@ from handlers.rules.links import (
     vin_of,
 )
 from handlers.rules.statements import Recorded, facts_of
+from handlers.unit_ports import Unit
 from schemas.assets import Asset, Change
 from schemas.errors import NotFoundError
 from schemas.facts import Copy, Fact

@@ -7,13 +7,14 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handlers.ports import Store, Transaction, Unit
+from handlers.ports import Store, Transaction
 from handlers.refold import load_recorded, plan_from_start
 from handlers.rules.intake import Intake
 from handlers.rules.plan import ChangeDraft
 from handlers.rules.recording import Answer, FactId, Recording
+from handlers.unit_ports import Unit
 from schemas.facts import Copy
-from schemas.records import BatchRecord
+from schemas.journal_records import BatchRecord
 
 Item = TypeVar("Item")
 

@@ -7,12 +7,13 @@ from msgspec import Raw, Struct
 
 from handlers.ingest import ingest
 from handlers.links import follow_copies
-from handlers.ports import Transaction, Unit
+from handlers.ports import Transaction
 from handlers.refold import load_recorded, plan_from_start, tell, write_plans
 from handlers.rules.intake import Arrival, Batch, Entry, Intake, decode_entry, entry_path, take_in, take_in_feed
 from handlers.rules.recording import IDS_PER_COMMIT, event_record
+from handlers.unit_ports import Unit
 from schemas.errors import ConflictError, NotFoundError
-from schemas.records import DeliveryRecord, EventRecord, QuarantineRecord
+from schemas.journal_records import DeliveryRecord, EventRecord, QuarantineRecord
 
 
 class Reprocessed(Struct, frozen=True):

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from handlers.link_rebuild import add_links
-from handlers.ports import Store, Transaction, Unit
+from handlers.ports import Store, Transaction
 from handlers.refold import load_recorded, tell, write_plans
 from handlers.registry_digest import add_registry
 from handlers.registry_rebuild import rebuild_registry
 from handlers.rules.implied import UnitMeters
 from handlers.rules.mending import mend, right_rows
+from handlers.unit_ports import Unit
 from handlers.vin_index import add_vin_keys, rebuild_vin_keys
 from schemas.wire import to_json
 

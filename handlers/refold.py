@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 from handlers.attribution import follow_intervals, note_intervals
-from handlers.ports import Transaction, Unit
+from handlers.ports import Transaction
 from handlers.rules.facts import merge_all
 from handlers.rules.plan import ChangeDraft, Stored, UnitPlan, plan_unit, stored_open
 from handlers.rules.statements import Recorded, fold_recorded
 from handlers.rules.units import can_go_on, fold_unit
+from handlers.unit_ports import Unit
 from schemas.facts import Copy
 from schemas.pairing import UnitState
-from schemas.records import ChangeRecord
+from schemas.unit_records import ChangeRecord
 
 
 async def load_recorded(tx: Transaction, units: Sequence[Unit], known_at_us: int | None = None) -> dict[Unit, Recorded]:

@@ -8,7 +8,7 @@ from handlers.ingest import ingest_each
 from handlers.ports import Store, Transaction
 from handlers.rules.intake import Intake
 from handlers.rules.recording import IDS_PER_COMMIT, Answer
-from schemas.records import RejectedRecord
+from schemas.journal_records import RejectedRecord
 
 AT_A_TIME = 100
 

@@ -10,7 +10,7 @@ from handlers.quarantine import Reprocessed, reprocess
 from handlers.queries.lists import NEWEST, Number, PageAsked, Viewer, cursor_key
 from schemas.errors import StoreUnavailableError
 from schemas.ids import quarantine_text
-from schemas.records import QuarantineRecord
+from schemas.journal_records import QuarantineRecord
 from schemas.wire import encode_cursor
 
 # Entries in one transaction; each can be as large as a body.

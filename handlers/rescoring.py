@@ -19,7 +19,8 @@ from handlers.rules.links import vin_of
 from handlers.rules.plan import ChangeDraft
 from handlers.rules.rescoring import NOBODY, best_candidate, case_keys, keys_hit
 from handlers.rules.views import case_view
-from schemas.records import CaseRow, ChangeRecord
+from schemas.unit_records import ChangeRecord
+from schemas.unit_rows import CaseRow
 from schemas.vin_records import Touched
 from schemas.wire import to_json_text
 

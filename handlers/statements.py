@@ -7,16 +7,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handlers.links import look_again
-from handlers.ports import Transaction, Unit
+from handlers.ports import Transaction
 from handlers.queries.changes import show_changes
 from handlers.refold import load_recorded, plan_from_start, tell, write_plans
 from handlers.rules.plan import ChangeDraft, UnitPlan
 from handlers.rules.recording import IDS_PER_COMMIT
 from handlers.rules.statements import Recorded, adds, asserted_key
+from handlers.unit_ports import Unit
 from schemas.answers import Change
 from schemas.errors import NotFoundError
-from schemas.records import ChangeRecord
 from schemas.statements import Details, Statement
+from schemas.unit_records import ChangeRecord
 
 # Behind everything that is recorded: the place of statements that are only tried.
 _LAST_COMMIT = (1 << 38) - 1

@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from handlers.ports import Store, Transaction
 from receiver.pull.feed_token import HOUR_US, FeedToken
 from receiver.secret import Secret
-from schemas.records import FeedTokenRecord
+from schemas.service_records import FeedTokenRecord
 from schemas.wire import to_json_text
 
 _PURPOSE = b"drawbar: access token of the Datahub Feed"

@@ -6,7 +6,7 @@ from handlers.rules.intake import Arrival, Intake, take_in
 from receiver.kept_headers import headers_text, is_json_type
 from receiver.settings import Settings
 from receiver.signature import verify
-from schemas.records import RejectedRecord
+from schemas.journal_records import RejectedRecord
 
 HeaderList = list[tuple[bytes, bytes]]
 _decode = msgspec.json.Decoder(list[tuple[str, str]]).decode

@@ -38,7 +38,7 @@ def _row(organization_id: str, meter: AssetMeterRow) -> tuple[object, ...]:
 
 
 class AssetMeterTable:
-    """Implements `handlers.registry_ports.AssetMeters`."""
+    """Implements `handlers.asset_ports.AssetMeters`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

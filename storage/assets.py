@@ -101,7 +101,7 @@ def _row(organization_id: str, asset: Asset, vin: str | None) -> tuple[object, .
 
 
 class AssetTables:
-    """Implements `handlers.registry_ports.Assets`."""
+    """Implements `handlers.asset_ports.Assets`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from schemas.records import CaseRow
+from schemas.unit_rows import CaseRow
 from storage.engine import Connection, Row
 from storage.rows import columns, decode_episode
 from storage.statements import load
@@ -15,7 +15,7 @@ def _case(row: Row) -> CaseRow:
 
 
 class CaseTables:
-    """Implements `handlers.ports.Cases`."""
+    """Implements `handlers.unit_ports.Cases`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from schemas.records import ChangeRecord
+from schemas.unit_records import ChangeRecord
 from storage.engine import Connection
 from storage.statements import load
 
@@ -10,7 +10,7 @@ SQL = load("changes")
 
 
 class ChangeTable:
-    """Implements `handlers.ports.Changes`."""
+    """Implements `handlers.unit_ports.Changes`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -1,6 +1,6 @@
 """API clients and their tokens."""
 
-from schemas.records import ClientRecord
+from schemas.service_records import ClientRecord
 from storage.engine import Connection
 from storage.statements import load
 
@@ -8,7 +8,7 @@ SQL = load("clients")
 
 
 class ClientTables:
-    """Implements `handlers.ports.Clients`."""
+    """Implements `handlers.service_ports.Clients`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

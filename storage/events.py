@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from schemas.records import BatchRow, DeliveryRecord, DeliveryRow, EventRecord, EventRow
+from schemas.journal_records import BatchRow, DeliveryRecord, DeliveryRow, EventRecord, EventRow
 from storage.engine import Connection, Row
 from storage.rows import decode_meaning
 from storage.statements import load
@@ -15,7 +15,7 @@ def _event(row: Row) -> EventRow:
 
 
 class EventTables:
-    """Implements `handlers.ports.Events`."""
+    """Implements `handlers.journal_ports.Events`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from functools import partial
 
-from handlers.ports import Unit
+from handlers.unit_ports import Unit
 from schemas.facts import Flag
 from schemas.pairing import Episode, Interval, UnitState
-from schemas.records import AliasRecord, CaseRecord, DerivedRows, FlagRecord, PairingRecord, UnitRecord
+from schemas.unit_records import AliasRecord, CaseRecord, DerivedRows, FlagRecord, PairingRecord, UnitRecord
 from storage.engine import Connection
 from storage.rows import columns, decode_episode, decode_flags, decode_interval, decode_state
 from storage.statements import load
@@ -15,7 +15,7 @@ SQL = load("histories")
 
 
 class HistoryTables:
-    """Implements `handlers.ports.Histories`."""
+    """Implements `handlers.unit_ports.Histories`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from handlers.ports import Stamp, Unit
+from handlers.journal_ports import Stamp
+from handlers.unit_ports import Unit
 from schemas.facts import Copy
-from schemas.records import BatchRecord, DeliveryRecord, EventRecord
+from schemas.journal_records import BatchRecord, DeliveryRecord, EventRecord
 from storage.engine import Connection
 from storage.rows import columns, decode_meaning
 from storage.statements import load
@@ -14,7 +15,7 @@ _COUNTED = {"applied": "applied", "duplicate": "duplicates", "quarantined": "qua
 
 
 class JournalTable:
-    """Implements `handlers.ports.Journal`."""
+    """Implements `handlers.journal_ports.Journal`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

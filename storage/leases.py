@@ -1,6 +1,6 @@
 """Work that one process at a time may do, and the Feed's tokens, which all processes share."""
 
-from schemas.records import FeedTokenRecord
+from schemas.service_records import FeedTokenRecord
 from storage.engine import Connection
 from storage.statements import load
 
@@ -8,7 +8,7 @@ SQL = load("leases")
 
 
 class LeaseTables:
-    """Implements `handlers.ports.Leases`."""
+    """Implements `handlers.service_ports.Leases`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

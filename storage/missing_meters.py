@@ -10,7 +10,7 @@ SQL = load("missing_meters")
 
 
 class MissingMeterTable:
-    """Implements `handlers.registry_ports.MissingMeters`."""
+    """Implements `handlers.reference_ports.MissingMeters`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

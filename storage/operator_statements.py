@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from handlers.ports import Unit
-from schemas.records import StatementRow
+from handlers.unit_ports import Unit
 from schemas.statements import Statement
+from schemas.unit_rows import StatementRow
 from schemas.wire import to_json_text
 from storage.engine import Connection, Row
 from storage.rows import columns, decode_details
@@ -25,7 +25,7 @@ def _row(row: Row) -> StatementRow:
 
 
 class OperatorStatementTable:
-    """Implements `handlers.ports.OperatorStatements`."""
+    """Implements `handlers.unit_ports.OperatorStatements`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

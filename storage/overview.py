@@ -1,6 +1,6 @@
 """How much there is of everything."""
 
-from schemas.records import OverviewRecord
+from schemas.service_records import OverviewRecord
 from storage.engine import Connection, Row
 from storage.statements import Statement, load
 
@@ -8,7 +8,7 @@ SQL = load("overview")
 
 
 class OverviewTables:
-    """Implements `handlers.ports.Overview`."""
+    """Implements `handlers.service_ports.Overview`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

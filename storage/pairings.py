@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from handlers.ports import Unit
-from schemas.records import NeighbourRow, PairingRow, UnitRow
+from handlers.unit_ports import Unit
+from schemas.unit_rows import NeighbourRow, PairingRow, UnitRow
 from storage.engine import Connection, Row
 from storage.rows import columns, decode_interval, decode_state
 from storage.statements import load
@@ -20,7 +20,7 @@ def _pairing(row: Row) -> PairingRow:
 
 
 class PairingTables:
-    """Implements `handlers.ports.Pairings`."""
+    """Implements `handlers.unit_ports.Pairings`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

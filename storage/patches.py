@@ -12,7 +12,7 @@ _DELETE_AT_ONCE = 100
 
 
 class PatchTables:
-    """Implements `handlers.ports.PatchJobs`."""
+    """Implements `handlers.service_ports.PatchJobs`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from schemas.records import QuarantineRecord
+from schemas.journal_records import QuarantineRecord
 from storage.engine import Connection
 from storage.statements import load
 
@@ -10,7 +10,7 @@ SQL = load("quarantine")
 
 
 class QuarantineTable:
-    """Implements `handlers.ports.Quarantine`."""
+    """Implements `handlers.journal_ports.Quarantine`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -43,7 +43,7 @@ def _by_series(rows: list[Row]) -> dict[SeriesKey, list[ReadingRow]]:
 
 
 class ReadingTables:
-    """Implements `handlers.registry_ports.Readings`."""
+    """Implements `handlers.reading_ports.Readings`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

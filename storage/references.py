@@ -18,7 +18,7 @@ def _key(kind: str, code: str) -> dict[str, object]:
 
 
 class ReferenceTables:
-    """Implements `handlers.registry_ports.References`."""
+    """Implements `handlers.reference_ports.References`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

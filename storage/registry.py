@@ -1,14 +1,8 @@
 """The registry's tables over one connection."""
 
-from handlers.registry_ports import (
-    AssetMeters,
-    Assets,
-    MissingMeters,
-    Readings,
-    References,
-    RegistryJournal,
-    UnitReadings,
-)
+from handlers.asset_ports import AssetMeters, Assets, RegistryJournal
+from handlers.reading_ports import Readings, UnitReadings
+from handlers.reference_ports import MissingMeters, References
 from storage.asset_meters import AssetMeterTable
 from storage.assets import AssetTables
 from storage.engine import Connection

@@ -10,7 +10,7 @@ SQL = load("registry_journal")
 
 
 class RegistryJournalTables:
-    """Implements `handlers.registry_ports.RegistryJournal`."""
+    """Implements `handlers.asset_ports.RegistryJournal`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from schemas.records import RejectedRecord
+from schemas.journal_records import RejectedRecord
 from storage.engine import Connection
 from storage.statements import load
 
@@ -10,7 +10,7 @@ SQL = load("rejected")
 
 
 class RejectedTable:
-    """Implements `handlers.ports.Rejected`."""
+    """Implements `handlers.journal_ports.Rejected`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -5,28 +5,14 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from handlers.alert_ports import Alerts
+from handlers.journal_ports import Events, Journal, Quarantine, Rejected
 from handlers.link_ports import Links
-from handlers.ports import (
-    Cases,
-    Changes,
-    Clients,
-    Events,
-    Histories,
-    Journal,
-    Leases,
-    OperatorStatements,
-    Overview,
-    Pairings,
-    PatchJobs,
-    Quarantine,
-    Rejected,
-    Result,
-    Transaction,
-    Work,
-)
+from handlers.ports import Result, Transaction, Work
 from handlers.provider_ports import Providers
 from handlers.registry_ports import Registry
 from handlers.rescoring_ports import Rescoring
+from handlers.service_ports import Clients, Leases, Overview, PatchJobs
+from handlers.unit_ports import Cases, Changes, Histories, OperatorStatements, Pairings
 from handlers.vin_ports import VinKeys
 from storage.alerts import AlertTables
 from storage.cases import CaseTables

@@ -17,7 +17,7 @@ def _reading(row: Row) -> UnitReadingRow:
 
 
 class UnitReadingTable:
-    """Implements `handlers.registry_ports.UnitReadings`."""
+    """Implements `handlers.reading_ports.UnitReadings`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

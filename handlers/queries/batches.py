@@ -8,8 +8,8 @@ from handlers.queries.lists import NEWEST, Number, PageAsked, Viewer, cursor_key
 from schemas.answers import Batch, Delivery
 from schemas.errors import NotFoundError, at
 from schemas.ids import batch_text, delivery_text, find_number
+from schemas.journal_records import BatchRow, DeliveryRow
 from schemas.pages import Page
-from schemas.records import BatchRow, DeliveryRow
 from schemas.wire import encode_cursor, time_text
 
 # Bodies as received that one answer may hold; the deliveries beyond it are shown without theirs.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from handlers.ports import Transaction
 from handlers.queries.vin import CANDIDATES_MAX, Sought, find_vins
 from handlers.rules.views import unit_type
-from schemas.records import CaseRow
+from schemas.unit_rows import CaseRow
 from schemas.vin import Candidate
 
 

@@ -13,7 +13,7 @@ from handlers.rules.views import case_view
 from schemas.answers import Case, CaseState
 from schemas.errors import NotFoundError
 from schemas.pages import Page
-from schemas.records import CaseRow
+from schemas.unit_rows import CaseRow
 from schemas.wire import encode_cursor
 
 

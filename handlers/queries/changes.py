@@ -9,7 +9,7 @@ from handlers.ports import Transaction
 from handlers.queries.lists import Number, PageAsked, Viewer, cursor_key
 from schemas.answers import Change
 from schemas.pages import ChangePage
-from schemas.records import ChangeRecord
+from schemas.unit_records import ChangeRecord
 from schemas.wire import encode_cursor, time_text
 
 Place = tuple[int, int]

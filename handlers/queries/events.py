@@ -16,8 +16,9 @@ from schemas.answers import Change, EventView, Outcome, Said
 from schemas.errors import NotFoundError
 from schemas.facts import Copy, Flag, Meaning
 from schemas.ids import batch_text, delivery_text
+from schemas.journal_records import EventRow
 from schemas.pages import Page
-from schemas.records import EventRow, StatementRow
+from schemas.unit_rows import StatementRow
 from schemas.wire import encode_cursor, optional_time_text, time_text
 
 _STATUS: dict[str | None, Literal["success", "failed"]] = {"paired": "success", "failed": "failed"}

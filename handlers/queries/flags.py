@@ -8,7 +8,7 @@ from handlers.rules.conflicts import find_conflicts, pairing_flags
 from handlers.rules.views import pairing_view, unit_type
 from schemas.answers import Pairing
 from schemas.pairing import Interval
-from schemas.records import NeighbourRow
+from schemas.unit_rows import NeighbourRow
 
 # An interval with its organization and unit.
 Owned = tuple[str, str, Interval]

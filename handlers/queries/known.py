@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from handlers.ports import Transaction, Unit
+from handlers.ports import Transaction
 from handlers.refold import load_recorded
 from handlers.rules.statements import fold_recorded
 from handlers.rules.units import UnitFold
 from handlers.rules.views import unit_type
-from schemas.records import NeighbourRow
+from handlers.unit_ports import Unit
+from schemas.unit_rows import NeighbourRow
 
 FOLDED_AT_ONCE = 100
 

@@ -8,13 +8,14 @@ page looks at so many units: it can hold fewer items than asked for although mor
 import heapq
 from collections.abc import Iterable, Sequence
 
-from handlers.ports import Transaction, Unit
+from handlers.ports import Transaction
 from handlers.queries.flags import Owned, show_pairings
 from handlers.queries.known import FOLDED_AT_ONCE, known_folds
 from handlers.queries.lists import LAST_TEXT, NEWEST, Number, PageAsked, Text, Viewer, cursor_key
 from handlers.queries.pairing_filter import OfAssets, PairingFilter
 from handlers.rules.as_of import is_in_force
 from handlers.rules.views import interval_id, sort_us, unit_type
+from handlers.unit_ports import Unit
 from schemas.answers import Pairing
 from schemas.errors import at
 from schemas.pages import Page

@@ -10,8 +10,8 @@ from handlers.queries.lists import NEWEST, Filter, Number, PageAsked, Viewer, cu
 from schemas.answers import QuarantineEntry
 from schemas.errors import NotFoundError
 from schemas.ids import delivery_text, number, quarantine_text
+from schemas.journal_records import QuarantineRecord
 from schemas.pages import Page
-from schemas.records import QuarantineRecord
 from schemas.wire import encode_cursor, time_text
 
 # An entry can be as large as a body, and a page has up to a thousand of them: so few are in memory at once.

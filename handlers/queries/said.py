@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from handlers.ports import Transaction
 from handlers.rules.statements import assertion_copy, void_keys
 from schemas.answers import Said
-from schemas.records import EventRow, StatementRow
+from schemas.journal_records import EventRow
+from schemas.unit_rows import StatementRow
 from schemas.wire import time_text
 
 _OF_EVENTS = {"paired", "unpaired", "void", "restore"}

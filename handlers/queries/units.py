@@ -19,7 +19,7 @@ from schemas.answers import Unit
 from schemas.errors import NotFoundError, at
 from schemas.pages import Page
 from schemas.pairing import Interval, UnitState
-from schemas.records import CaseRow, UnitRow
+from schemas.unit_rows import CaseRow, UnitRow
 from schemas.wire import encode_cursor, optional_time_text
 
 # How many units a page about the past looks at: each is folded anew, so a rare state gives short pages, not long waits.

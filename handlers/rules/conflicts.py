@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from schemas.pairing import Interval
-from schemas.records import NeighbourRow
+from schemas.unit_rows import NeighbourRow
 
 SAME_TYPE_CONFLICT = "sameTypeConflict"
 # (organization, asset, unit, start): one interval.

@@ -10,7 +10,7 @@ from handlers.rules.plan import Stored, UnitPlan, plan_unit
 from handlers.rules.statements import Recorded, fold_recorded
 from handlers.rules.units import UnitFold
 from schemas.pairing import Episode, Interval
-from schemas.records import AliasRecord, DerivedRows
+from schemas.unit_records import AliasRecord, DerivedRows
 
 _Row = TypeVar("_Row", bound=Hashable)
 _Shape = TypeVar("_Shape")

@@ -11,7 +11,7 @@ from handlers.rules.units import UnitFold
 from handlers.rules.views import case_view, episode_id, interval_id, pairing_view, sort_us, unit_type
 from schemas.facts import Flag
 from schemas.pairing import ChangeType, Episode, Interval, UnitState
-from schemas.records import AliasRecord, CaseRecord, FlagRecord, PairingRecord, UnitRecord
+from schemas.unit_records import AliasRecord, CaseRecord, FlagRecord, PairingRecord, UnitRecord
 from schemas.wire import to_json_text
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from handlers.rules.intake import Batch, Entry, Intake
 from schemas.errors import InvalidInputError
-from schemas.records import BatchRecord, DeliveryRecord, EventRecord, QuarantineRecord
+from schemas.journal_records import BatchRecord, DeliveryRecord, EventRecord, QuarantineRecord
 from schemas.wire import to_json_text
 
 Message = Literal["accepted", "duplicate", "conflict", "quarantined"]

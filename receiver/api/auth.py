@@ -23,7 +23,7 @@ from handlers.queries.lists import Viewer
 from receiver.api.problems import unavailable
 from receiver.settings import Settings
 from schemas.errors import NotFoundError, StoreUnavailableError
-from schemas.records import ClientRecord
+from schemas.service_records import ClientRecord
 
 log = structlog.get_logger()
 

@@ -15,8 +15,8 @@ from receiver.api.bodies import read_json
 from receiver.api.operation import Call, Operation, json_response
 from schemas.answers import Case
 from schemas.pages import Page
-from schemas.records import CaseRow
 from schemas.statements import NOTE_CHARACTERS_MAX
+from schemas.unit_rows import CaseRow
 
 Decide = Callable[[Transaction, Remarked, int], Awaitable[CaseRow]]
 

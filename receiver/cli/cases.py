@@ -33,8 +33,8 @@ from receiver.settings import Settings
 from receiver.wiring import now_us
 from schemas.answers import Case
 from schemas.pages import Page
-from schemas.records import CaseRow
 from schemas.statements import NOTE_CHARACTERS_MAX
+from schemas.unit_rows import CaseRow
 
 ROWS_AT_ONCE = 500
 

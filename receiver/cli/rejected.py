@@ -15,7 +15,7 @@ from receiver.rejudge import Rejudge
 from receiver.settings import Settings
 from receiver.wiring import now_us
 from schemas.ids import rejected_text
-from schemas.records import RejectedRecord
+from schemas.journal_records import RejectedRecord
 from schemas.wire import time_text
 
 # Each can be as large as a body.

@@ -12,7 +12,7 @@ from receiver.cli.output import print_json, print_table, say, warn
 from receiver.secret import shown_database
 from receiver.settings import Settings
 from receiver.wiring import now_us
-from schemas.records import OverviewRecord
+from schemas.service_records import OverviewRecord
 from schemas.wire import optional_time_text
 
 STATES = ("paired", "unpaired", "unmatched")

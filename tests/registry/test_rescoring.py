@@ -15,7 +15,7 @@ from handlers.rules.rescoring import NOBODY, best_candidate
 from receiver.duties import Duties
 from receiver.metrics import Metrics
 from receiver.settings import Settings
-from schemas.records import CaseRow
+from schemas.unit_rows import CaseRow
 from tests.registry.test_candidates import announced, case, failed
 from tests.registry.test_links import SECOND, VIN, event, tell
 from tests.support.facts import UNIT, A, B, C

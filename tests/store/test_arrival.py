@@ -7,12 +7,12 @@ from random import Random
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.ports import Unit
 from handlers.rebuild import digest, rebuild
 from handlers.rules.facts import merge_all
 from handlers.rules.intake import Arrival, take_in
 from handlers.rules.mismatches import VIN_MISMATCH
 from handlers.rules.recording import Answer
+from handlers.unit_ports import Unit
 from schemas.facts import Copy
 from schemas.pairing import Episode, UnitStatus
 from storage.store import DatabaseStore

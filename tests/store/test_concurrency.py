@@ -13,7 +13,7 @@ import pytest_asyncio
 from handlers.quarantine import reprocess
 from handlers.rebuild import digest, rebuild
 from schemas.errors import ConflictError
-from schemas.records import ChangeRecord
+from schemas.unit_records import ChangeRecord
 from storage import open_engine
 from storage.store import DatabaseStore
 from tests.store.test_arrival import copies_in

@@ -11,7 +11,7 @@ from handlers.ports import Transaction
 from handlers.rebuild import rebuild
 from handlers.rules.recording import IDS_PER_COMMIT
 from handlers.rules.views import case_view, pairing_view
-from schemas.records import ChangeRecord
+from schemas.unit_records import ChangeRecord
 from storage.store import DatabaseStore
 from tests.store.test_arrival import PROPERTY, arrivals, arrive
 from tests.support.facts import ORGANIZATION, UNIT, A, B, body_of

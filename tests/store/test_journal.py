@@ -6,15 +6,16 @@ import msgspec
 import pytest
 
 from handlers.ingest import ingest
-from handlers.ports import Transaction, Unit
+from handlers.ports import Transaction
 from handlers.rebuild import digest, rebuild
 from handlers.refold import plan_onward
 from handlers.rules.intake import Arrival, take_in
 from handlers.rules.plan import UnitPlan
 from handlers.rules.recording import Answer
+from handlers.unit_ports import Unit
 from schemas.facts import Copy
+from schemas.journal_records import BatchRow
 from schemas.pairing import UnitState
-from schemas.records import BatchRow
 from storage.store import DatabaseStore
 from tests.support.facts import MINUTE_US, ORGANIZATION, START_US, SUBSCRIPTIONS, UNIT, UNITS, A, B, body_of, minute
 from tests.support.store import NOW_US, OTHER, TABLES, deliver, derived, dump, failure, pairing, rows, wipe

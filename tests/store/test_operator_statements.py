@@ -16,7 +16,7 @@ from handlers.rules.facts import event_key
 from handlers.rules.statements import asserted_key, fold_recorded
 from handlers.statements import Assertion, Stated, assert_pairing, assert_pairings, judge, try_assertions
 from schemas.errors import ConflictError, NotFoundError
-from schemas.records import CaseRow
+from schemas.unit_rows import CaseRow
 from storage.store import DatabaseStore
 from tests.support.facts import ORGANIZATION, UNIT, UNITS, A, B, body_of, minute
 from tests.support.operations import Deliver, Operation, operations, perform

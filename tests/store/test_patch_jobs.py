@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from handlers.ports import PatchJobs
+from handlers.service_ports import PatchJobs
 from receiver.duties import DAY_US, Duties
 from receiver.metrics import Metrics
 from receiver.settings import Retention, Settings

@@ -11,7 +11,7 @@ from handlers.quarantine import Reprocessed, discard, reprocess, reprocess_ignor
 from handlers.rebuild import digest, rebuild
 from schemas.errors import ConflictError, NotFoundError
 from schemas.events import DECODERS
-from schemas.records import BatchRow, QuarantineRecord
+from schemas.journal_records import BatchRow, QuarantineRecord
 from storage.store import DatabaseStore
 from tests.support.facts import ORGANIZATION, UNIT, A, B, body_of, minute
 from tests.support.store import NOW_US, OTHER, TABLES, deliver, dump, execute, feed, pairing, rows, unpairing, wipe

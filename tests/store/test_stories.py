@@ -20,8 +20,8 @@ from handlers.rules.recording import Answer
 from handlers.rules.statements import facts_of
 from handlers.rules.views import case_view, pairing_view
 from schemas.pairing import Episode
-from schemas.records import NeighbourRow, PairingRow, UnitRow
 from schemas.statements import Statement
+from schemas.unit_rows import NeighbourRow, PairingRow, UnitRow
 from schemas.wire import time_text
 from storage.store import DatabaseStore
 from tests.support.said import all_statements, repeat, say

@@ -7,8 +7,9 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.ports import Transaction, Unit
+from handlers.ports import Transaction
 from handlers.rebuild import digest, rebuild
+from handlers.unit_ports import Unit
 from schemas.events import Payload
 from schemas.facts import Meaning
 from storage.store import DatabaseStore

@@ -9,7 +9,7 @@ from handlers.rules.intake import Arrival, take_in
 from handlers.rules.recording import Answer
 from schemas.events import Payload
 from schemas.facts import Kind, Meaning
-from schemas.records import ChangeRecord
+from schemas.unit_records import ChangeRecord
 from storage.engine import Connection, Row
 from storage.statements import Statement, parse
 from storage.store import DatabaseStore

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from handlers.rules.conflicts import SAME_TYPE_CONFLICT, find_conflicts, pairing_flags
 from schemas.facts import Meaning
 from schemas.pairing import Interval
-from schemas.records import NeighbourRow
+from schemas.unit_rows import NeighbourRow
 
 ROWS = st.builds(
     NeighbourRow,
