@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from handlers.ports import Transaction
+from handlers.queries.changes import linked_data
 from handlers.rules.alerts import Judged, body_of, is_wanted, new_message, rest
 from schemas.alerts import MessageRecord, NoticeRecord, NoticeType, Place, Retries, TargetRecord, Told, Wanted
 from schemas.errors import NotFoundError
@@ -67,13 +68,15 @@ async def survey(tx: Transaction, name: str, after: Place, sending: Sequence[Mes
     free = [message for message in found if message.place not in under_way]
     due = [message for message in free if max(message.next_at_us, target.paused_until_us) <= now_us][:slots]
     later = [max(message.next_at_us, target.paused_until_us) for message in free if message not in due]
-    stands = {one.place: one for one in await tx.alerts.told_at([message.place for message in due])}
+    stands = await tx.alerts.told_at([message.place for message in due])
+    data = await linked_data(tx, [(one.type, one.data) for one in stands])
+    bodies = {one.place: body_of(one._replace(data=each.decode())) for one, each in zip(stands, data, strict=True)}
     return Survey(
         target,
         told,
-        [(message, body_of(stands[message.place])) for message in due if message.place in stands],
+        [(message, bodies[message.place]) for message in due if message.place in bodies],
         min(later, default=None) if slots else None,
-        [message for message in due if message.place not in stands],
+        [message for message in due if message.place not in bodies],
     )
 
 

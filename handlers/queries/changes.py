@@ -39,18 +39,26 @@ async def list_changes(tx: Transaction, viewer: Viewer, after: Place, limit: int
 
 async def show_changes(tx: Transaction, rows: Sequence[ChangeRecord]) -> tuple[Change, ...]:
     """Entries of the feed on the wire; their data is the JSON that was told, with the asset that is linked now."""
-    named = [_decode_named(row.data) if row.type.startswith("pairing.") else None for row in rows]
-    pairs = sorted({(one.organization_id, one.asset_id) for one in named if one is not None})
-    links = await tx.links.linked(pairs) if pairs else {}
+    data = await linked_data(tx, [(row.type, row.data) for row in rows])
     return tuple(
-        _show(row, links.get((one.organization_id, one.asset_id)) if one else None) for row, one in zip(rows, named, strict=True)
+        Change(encode_cursor((row.position, row.n)), row.type, time_text(row.at_us), msgspec.Raw(each))  # type: ignore[arg-type] # as written
+        for row, each in zip(rows, data, strict=True)
     )
 
 
-def _show(row: ChangeRecord, registry_asset_id: str | None) -> Change:
-    data = row.data.encode()
-    if registry_asset_id is not None:
-        # No text in JSON holds these quotes as they stand.
-        data = data.replace(_UNLINKED, b'"registryAssetId":' + msgspec.json.encode(registry_asset_id), 1)
-    cursor = encode_cursor((row.position, row.n))
-    return Change(cursor, row.type, time_text(row.at_us), msgspec.Raw(data))  # type: ignore[arg-type] # as written
+async def linked_data(tx: Transaction, told: Sequence[tuple[str, str]]) -> list[bytes]:
+    """The JSON of (type, JSON as it was told); a pairing names the asset of the registry that its Datahub asset is now."""
+    named = [_decode_named(data) if type_.startswith("pairing.") else None for type_, data in told]
+    pairs = sorted({(one.organization_id, one.asset_id) for one in named if one is not None})
+    links = await tx.links.linked(pairs) if pairs else {}
+    return [
+        _linked(data.encode(), links.get((one.organization_id, one.asset_id)) if one else None)
+        for (_, data), one in zip(told, named, strict=True)
+    ]
+
+
+def _linked(data: bytes, registry_asset_id: str | None) -> bytes:
+    if registry_asset_id is None:
+        return data
+    # No text in JSON holds these quotes as they stand.
+    return data.replace(_UNLINKED, b'"registryAssetId":' + msgspec.json.encode(registry_asset_id), 1)

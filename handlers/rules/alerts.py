@@ -53,7 +53,7 @@ def message_id(told: Told) -> str:
 
 
 def body_of(told: Told) -> bytes:
-    """The body of a message; the same bytes at every attempt."""
+    """The body of a message."""
     data = msgspec.Raw(told.data.encode())
     return to_json(Alert(told.type, time_text(told.at_us), encode_cursor(told.place), told.organization_id, data))
 

@@ -13,6 +13,7 @@ from msgspec import json
 from handlers import alerts as use_cases
 from handlers.alerts import alert
 from handlers.queries.alerts import DeadLetterFilter, list_dead_letters
+from handlers.queries.changes import show_changes
 from handlers.queries.lists import PageAsked, Viewer
 from receiver import alert_courier, alerts
 from receiver.alert_settings import AlertTarget
@@ -24,12 +25,11 @@ from receiver.settings import Settings, SettingsError
 from receiver.wiring import now_us
 from schemas.alerts import DeadLetter
 from schemas.errors import InvalidInputError, StoreUnavailableError
-from schemas.wire import encode_cursor
 from storage import open_engine
 from storage.engines import sqlite
 from storage.store import DatabaseStore
 from tests.support.alert_receiver import ALERT_SECRET, OTHER_SECRET, PATH, AlertReceiver, Answer, alert_receiver
-from tests.support.facts import ORGANIZATION, UNIT, B, body_of
+from tests.support.facts import ORGANIZATION, UNIT, A, B, body_of
 from tests.support.serving import eventually
 from tests.support.store import OTHER, deliver, failure, feed, pairing, rows, unpairing
 
@@ -117,7 +117,11 @@ async def test_what_happens_is_told(store: DatabaseStore, receiver: AlertReceive
     told = await feed(store)
     assert about == [row.type for row in told if row.unit_id == UNIT]
     assert len({one.message_id for one in receiver.received}) == len(receiver.received) == len(told) + 1
-    data = {encode_cursor((row.position, row.n)): json.decode(row.data) for row in told}
+    shown = await store.read(lambda tx: show_changes(tx, told))
+    data = {one.cursor: json.decode(json.encode(one.data)) for one in shown}
+    paired = [one.alert["data"] for one in receiver.taken if one.alert["type"] == "pairing.opened"]
+    assert {one["assetId"] for one in paired} == {A, B}
+    assert all(one["registryAssetId"].startswith("asset_") for one in paired)
     for one in receiver.taken:
         assert set(one.alert) == {"type", "timestamp", "cursor", "organizationId", "data"}
         assert one.alert["data"] == data.get(one.alert["cursor"], {"provider": "p"})
