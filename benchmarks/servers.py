@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from benchmarks import naive
 from benchmarks.fleet import WEBHOOK_PATH
-from receiver.server import run
+from receiver.server import serve
 from receiver.settings import Settings
 
 NOOP_PATH = "/noop"
@@ -106,11 +106,11 @@ def main() -> None:
     if given.server == "echo":
         uvloop.run(_serve_echo())
     elif given.server == "noop":
-        run(noop(), Settings(port=0))
+        uvloop.run(serve(noop(), Settings(port=0)))
     elif given.database is None:
         parser.error("the naive server needs a database")
     else:
-        run(naive.application(given.database), Settings(port=0))
+        uvloop.run(serve(naive.application(given.database), Settings(port=0)))
 
 
 if __name__ == "__main__":

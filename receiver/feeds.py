@@ -17,7 +17,8 @@ from receiver.pull.errors import ProviderError
 from receiver.pull.feed import FeedAnswer, FeedClient, FeedSubscription
 from receiver.pull.secrets import is_reference, resolve_reference
 from receiver.secret import Secret
-from receiver.settings import Feed, Settings, SettingsError
+from receiver.settings import Settings, SettingsError
+from receiver.source_settings import Feed
 from receiver.writer import Writer
 from schemas.errors import InvalidInputError, Problem, StoreUnavailableError
 

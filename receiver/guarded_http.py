@@ -9,9 +9,9 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from receiver.api.problems import bad_request, problem_response
+from receiver.limit_settings import Limits
 from receiver.lingering import LingeringTransport
 from receiver.middleware import HEADER, fresh_request_id
-from receiver.settings import Limits
 
 log = structlog.get_logger()
 

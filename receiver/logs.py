@@ -17,7 +17,7 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from receiver.settings import Log
+from receiver.outward_settings import Log
 
 HIDDEN = "[secret]"
 # Shorter ones would be found in ordinary words.

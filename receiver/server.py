@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 
 import structlog
 import uvicorn
-import uvloop
 from starlette.types import ASGIApp
 
 from receiver.guarded_http import guarded_http
@@ -125,8 +124,3 @@ async def serve(app: ASGIApp, settings: Settings, *, on_ready: Callable[[str], N
         if server.lifespan.should_exit or getattr(server.lifespan, "error_occurred", False):
             raise ServeError("the service did not end in order; the log says why")
         log.info("service.stopped")
-
-
-def run(app: ASGIApp, settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:
-    """`serve` on an event loop of its own. Errors as there."""
-    uvloop.run(serve(app, settings, on_ready=on_ready))

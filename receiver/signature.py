@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from receiver.secret import Secret, webhook_key
-from receiver.settings import Subscription
+from receiver.source_settings import Subscription
 
 Headers = Iterable[tuple[bytes, bytes]]
 Reason = Literal["accepted", "no_secret", "missing", "malformed", "mismatch", "timestamp", "header", "basic", "bearer"]

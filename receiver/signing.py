@@ -5,7 +5,7 @@ import hmac
 import secrets
 
 from receiver.secret import Secret, webhook_key
-from receiver.settings import Subscription
+from receiver.source_settings import Subscription
 
 HeaderList = list[tuple[bytes, bytes]]
 

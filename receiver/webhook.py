@@ -21,8 +21,9 @@ from receiver.api.problems import ProblemError, unauthorized, unsupported_media_
 from receiver.body import read_body
 from receiver.kept_headers import headers_text, is_json_type
 from receiver.metrics import Metrics
-from receiver.settings import Settings, Subscription
+from receiver.settings import Settings
 from receiver.signature import verify
+from receiver.source_settings import Subscription
 from receiver.writer import Writer
 from schemas.errors import StoreUnavailableError
 from schemas.ids import quarantine_text

@@ -13,8 +13,8 @@ from handlers.ports import Store, Transaction
 from handlers.rejected import Rejection, hold
 from handlers.rules.intake import Intake
 from handlers.rules.recording import Answer
+from receiver.limit_settings import Limits
 from receiver.metrics import Metrics
-from receiver.settings import Limits
 from schemas.errors import StoreUnavailableError
 
 log = structlog.get_logger()

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from msgspec import inspect
 
 from handlers.queries.lists import Filter, PageAsked
-from receiver.settings import Limits
+from receiver.limit_settings import Limits
 from schemas.errors import at
 from schemas.events import UUID_PATTERN
 from schemas.wire import parse_time

@@ -14,10 +14,11 @@ import typer
 from receiver.cli.common import run
 from receiver.cli.output import print_table, say
 from receiver.logs import configure_logging
+from receiver.outward_settings import Log
 from receiver.safety import secret_values
 from receiver.secret import Secret
 from receiver.server import ServeError, listen, serve
-from receiver.settings import DEFAULT_SUBSCRIPTION, Log, Settings
+from receiver.settings import DEFAULT_SUBSCRIPTION, Settings
 from receiver.signing import signed_headers
 from receiver.stopping import stop_event
 from receiver.wiring import now_us

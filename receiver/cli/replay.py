@@ -21,7 +21,8 @@ from receiver.cli.preview_store import preview_store
 from receiver.cli.send import Sender, Target, is_http
 from receiver.cli.summary import Report, batches_in, progress, summary
 from receiver.secret import Secret
-from receiver.settings import DEFAULT_SUBSCRIPTION, SUBSCRIPTION_NAME, Settings, Subscription
+from receiver.settings import DEFAULT_SUBSCRIPTION, SUBSCRIPTION_NAME, Settings
+from receiver.source_settings import Subscription
 from receiver.wiring import now_us
 from schemas.errors import DrawbarError, StoreUnavailableError
 

@@ -13,8 +13,8 @@ import stamina
 from receiver.batch_files import BatchFile, Fault
 from receiver.cli.summary import COUNTS, MESSAGES
 from receiver.secret import Secret
-from receiver.settings import Subscription
 from receiver.signing import signed_headers
+from receiver.source_settings import Subscription
 from receiver.wiring import now_us
 from schemas.errors import DrawbarError
 

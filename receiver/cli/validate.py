@@ -7,7 +7,8 @@ from receiver.batch_files import BatchReader, Fault, find_files
 from receiver.cli.common import PROBLEMS, JsonOption
 from receiver.cli.output import print_json, say
 from receiver.cli.replay import PathsArgument
-from receiver.settings import DEFAULT_SUBSCRIPTION, Limits
+from receiver.limit_settings import Limits
+from receiver.settings import DEFAULT_SUBSCRIPTION
 
 
 def validate(paths: PathsArgument, *, as_json: JsonOption = False) -> None:

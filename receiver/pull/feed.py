@@ -21,7 +21,7 @@ from receiver.pull.feed_token import FeedTokens, MemoryTokenStore, TokenStore
 from receiver.pull.redaction import RedactedLog, Redactor, clean_library_logs
 from receiver.secret import Secret
 from receiver.setting_types import is_local_address
-from receiver.settings import FEED_TOKEN_URL, FEED_URL
+from receiver.source_settings import FEED_TOKEN_URL, FEED_URL
 from schemas.errors import InvalidInputError, StoreUnavailableError
 from schemas.events import decode_feed_body
 

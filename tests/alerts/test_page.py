@@ -14,8 +14,8 @@ from handlers.alerts import WAITING_MAX
 from handlers.rules.alerts import RETRY_AFTER_MAX_S, Outcome, judge, new_message
 from receiver.alert_settings import AlertTarget
 from receiver.alerts import LEASE_S
+from receiver.limit_settings import Retention
 from receiver.metrics import Metrics
-from receiver.settings import Retention
 from receiver.settings_file import load_settings
 from schemas.alerts import GROUPS, TYPES, Alert, Attempt, Retries, Told
 from tests.support.alert_receiver import ALERT_SECRET, AlertReceiver

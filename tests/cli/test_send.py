@@ -14,9 +14,11 @@ import stamina
 
 from receiver.app import create_app
 from receiver.cli import send
+from receiver.limit_settings import Limits
 from receiver.secret import Secret
 from receiver.server import serve
-from receiver.settings import Limits, RequiredHeader, Settings, Subscription
+from receiver.settings import Settings
+from receiver.source_settings import RequiredHeader, Subscription
 from receiver.stopping import stop_event
 from tests.support.batches import batch, digest_in, write_lines
 from tests.support.cli import Cli

@@ -14,7 +14,7 @@ from handlers.rebuild import rebuild
 from receiver.api.query import wire_name
 from receiver.api.registry import OPERATIONS
 from receiver.asset_csv import ASSET_COLUMNS, ASSIGNMENT_COLUMNS, HISTORY_COLUMNS, READING_COLUMNS, THRESHOLD_COLUMNS
-from receiver.settings import Limits
+from receiver.limit_settings import Limits
 from schemas.asset_sync import ASSETS_MAX
 from tests.support.api import Api, running_api
 from tests.support.batches import on_store

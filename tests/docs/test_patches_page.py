@@ -9,7 +9,7 @@ import msgspec
 
 from handlers.patches import KEY_CHARACTERS_MAX
 from handlers.rules.patches import FIELDS, LENGTHS
-from receiver.settings import Limits, Retention
+from receiver.limit_settings import Limits, Retention
 from receiver.settings_file import load_settings
 from schemas.patches import JobStatus
 from storage.store import DatabaseStore

@@ -7,8 +7,9 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from receiver.limit_settings import Limits
 from receiver.secret import Secret
-from receiver.settings import Limits, Settings
+from receiver.settings import Settings
 from schemas.wire import time_text
 from tests.support.api import OPERATOR_SECRET, Api, running_api
 from tests.support.facts import UNITS, Delivery, deliveries, minute

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from receiver.api.openapi import operations_of
 from receiver.api.routes import all_routes
+from receiver.limit_settings import Limits
 from receiver.secret import Secret
-from receiver.settings import Limits, Settings
+from receiver.settings import Settings
 from schemas.wire import encode_cursor
 from tests.support.api import OPERATOR_SECRET, Api, running_api
 from tests.support.facts import UNIT, A, B

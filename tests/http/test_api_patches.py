@@ -5,8 +5,9 @@ import pytest
 
 from handlers import patches
 from handlers.queries import patches as queries
+from receiver.limit_settings import Limits
 from receiver.secret import Secret
-from receiver.settings import Limits, Settings
+from receiver.settings import Settings
 from schemas.registry_records import NamedThing
 from schemas.wire import time_text
 from tests.support.api import OPERATOR_SECRET, Api, running_api

@@ -7,7 +7,8 @@ from handlers.ports import Transaction
 from handlers.quarantine import Reprocessed, reprocess
 from handlers.queries import quarantine as queries
 from receiver.secret import Secret
-from receiver.settings import Settings, Subscription
+from receiver.settings import Settings
+from receiver.source_settings import Subscription
 from schemas.wire import time_text
 from tests.support.api import OPERATOR_SECRET, Api, running_api
 from tests.support.facts import ORGANIZATION, UNIT, body_of

@@ -1,7 +1,8 @@
 """The rate limit: in every answer of the API, and a refusal beyond it."""
 
+from receiver.limit_settings import Limits
 from receiver.secret import Secret
-from receiver.settings import Limits, Settings
+from receiver.settings import Settings
 from tests.support.api import OPERATOR_SECRET, running_api
 from tests.support.facts import ORGANIZATION
 

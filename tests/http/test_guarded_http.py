@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 import structlog
 
-from receiver.settings import Limits
+from receiver.limit_settings import Limits
 from tests.support.serving import Address, serving
 from tests.support.small_app import small_app
 

@@ -13,7 +13,8 @@ from receiver import duties as module
 from receiver.duties import Duties
 from receiver.metrics import Metrics
 from receiver.secret import Secret
-from receiver.settings import Settings, Subscription
+from receiver.settings import Settings
+from receiver.source_settings import Subscription
 from storage import open_engine
 from storage.store import DatabaseStore
 from tests.support.api import Clock

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 import structlog
 
+from receiver.limit_settings import Limits
 from receiver.server import ServeError, listen, serve, url_of
-from receiver.settings import Limits, Settings
+from receiver.settings import Settings
 from tests.support.serving import serving
 from tests.support.small_app import small_app
 

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from receiver.metrics import Metrics
-from receiver.settings import Feed
 from receiver.settings_file import load_settings
+from receiver.source_settings import Feed
 from tests.support.cli import Cli
 
 PAGE = (Path(__file__).parents[2] / "docs/feed.md").read_text("utf-8")

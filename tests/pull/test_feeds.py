@@ -14,9 +14,11 @@ from receiver import feeds as feeds_module
 from receiver import lease as lease_module
 from receiver.duties import Duties
 from receiver.feeds import Feeds
+from receiver.limit_settings import Limits
 from receiver.metrics import Metrics
 from receiver.pull import feed as feed_module
-from receiver.settings import Feed, Limits, Settings, SettingsError
+from receiver.settings import Settings, SettingsError
+from receiver.source_settings import Feed
 from receiver.wiring import now_us
 from receiver.writer import Writer
 from storage import open_engine

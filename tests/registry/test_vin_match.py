@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from receiver.limit_settings import Limits
 from receiver.secret import Secret
-from receiver.settings import Limits, Settings
+from receiver.settings import Settings
 from tests.registry.test_links import VIN, event, tell
 from tests.support.api import OPERATOR_SECRET, Api, running_api
 from tests.support.cli import Cli

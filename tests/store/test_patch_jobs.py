@@ -10,8 +10,9 @@ import pytest
 
 from handlers.service_ports import PatchJobs
 from receiver.duties import DAY_US, Duties
+from receiver.limit_settings import Retention
 from receiver.metrics import Metrics
-from receiver.settings import Retention, Settings
+from receiver.settings import Settings
 from schemas.errors import ConflictError
 from schemas.patches import AssetPatch, PatchError, PatchJob
 from storage import open_engine

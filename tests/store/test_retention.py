@@ -7,8 +7,9 @@ from handlers.ports import Transaction
 from handlers.rebuild import rebuild
 from handlers.rejected import Rejection, hold
 from receiver.duties import Duties
+from receiver.limit_settings import Limits, Retention
 from receiver.metrics import Metrics
-from receiver.settings import Limits, Retention, Settings
+from receiver.settings import Settings
 from storage.store import DatabaseStore
 from tests.support.api import Clock
 from tests.support.facts import body_of

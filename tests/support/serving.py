@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from starlette.types import ASGIApp
 
+from receiver.limit_settings import Limits
 from receiver.server import serve
-from receiver.settings import Limits, Settings
+from receiver.settings import Settings
 from receiver.stopping import stop_event
 
 TIMEOUT_S = 10

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 
 import structlog
+import uvloop
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -16,10 +17,11 @@ from starlette.routing import Route
 
 from receiver.api.problems import exception_handlers
 from receiver.body import read_body
+from receiver.limit_settings import Limits
 from receiver.logs import configure_logging
 from receiver.middleware import RequestContext
-from receiver.server import ServeError, run
-from receiver.settings import Limits, Settings
+from receiver.server import ServeError, serve
+from receiver.settings import Settings
 from receiver.stopping import stop_event
 
 BODY_LIMIT = 100_000
@@ -102,6 +104,6 @@ if __name__ == "__main__":
     settings = Settings(host=options.get("host", "127.0.0.1"), port=options.get("port", 0), limits=Limits(graceful_timeout_s=2))
     configure_logging(settings.log)
     try:
-        run(small_app(fail=options.get("fail", "")), settings)
+        uvloop.run(serve(small_app(fail=options.get("fail", "")), settings))
     except ServeError as failed:
         sys.exit(failed.message)

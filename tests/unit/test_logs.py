@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receiver.logs import SECRET_LENGTH_MIN, configure_logging, looks_secret, mask, redactor, render_json
-from receiver.settings import Log
+from receiver.outward_settings import Log
 
 
 class _Terminal(io.StringIO):

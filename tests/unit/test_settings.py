@@ -5,10 +5,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from receiver.limit_settings import Limits
 from receiver.safety import check_signing, secret_values
 from receiver.secret import Secret
-from receiver.settings import Limits, RequiredHeader, Settings, SettingsError, Subscription
+from receiver.settings import Settings, SettingsError
 from receiver.settings_file import config_path, load_settings
+from receiver.source_settings import RequiredHeader, Subscription
 from schemas.errors import InvalidInputError
 
 UUID = "0A1B2C3D-0000-4000-8000-00000000000F"

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from receiver.secret import Secret
-from receiver.settings import RequiredHeader, Subscription
 from receiver.signature import ACCEPTED, verify
+from receiver.source_settings import RequiredHeader, Subscription
 from tests.support.signing import HeaderList, datahub_headers, datahub_signature, standard_headers
 
 BODY = b'{"eventBatchId":"x"}'

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receiver.secret import Secret
-from receiver.settings import RequiredHeader, Subscription
 from receiver.signature import DATAHUB_HEADERS, verify
+from receiver.source_settings import RequiredHeader, Subscription
 from tests.support.signing import datahub_headers, standard_headers
 
 NOW_S = 1_747_000_000

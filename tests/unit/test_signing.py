@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receiver.secret import Secret
-from receiver.settings import RequiredHeader, Subscription
 from receiver.signature import verify
 from receiver.signing import signed_headers
+from receiver.source_settings import RequiredHeader, Subscription
 from tests.support.signing import datahub_signature
 
 NOW_US = 1_747_088_400_000_000

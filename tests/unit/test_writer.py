@@ -8,8 +8,8 @@ import pytest_asyncio
 
 from handlers.ports import Result, Work
 from handlers.rejected import Rejection
+from receiver.limit_settings import Limits
 from receiver.metrics import Metrics
-from receiver.settings import Limits
 from receiver.writer import IDLE_ROUNDS, Writer
 from schemas.errors import StoreUnavailableError
 from storage import open_engine
