@@ -7,11 +7,11 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from handlers.ports import Transaction
-from handlers.queries.assets import find_registry_asset
+from handlers.queries.assets import find_registry_asset, stand_ins
 from handlers.queries.lists import NEWEST, Filter, Number, PageAsked, Viewer, cursor_key, literal_pattern
 from handlers.queries.references import history_page
 from handlers.rules.asset_views import asset_view
-from handlers.rules.links import provisional_identity, vin_of
+from handlers.rules.links import datahub_asset_of, provisional_identity, vin_of
 from schemas.assets import AssetStatus, AssetView
 from schemas.history import HistoryEntry
 from schemas.pages import Page
@@ -42,16 +42,21 @@ class AssetFilter(Filter, frozen=True, kw_only=True):
 async def list_assets(tx: Transaction, viewer: Viewer, asked: AssetFilter, page: PageAsked) -> Page[AssetView]:
     """Assets in the order of their creation."""
     (after,) = cursor_key(page, tuple[Number], (0,))
+    identity, lease_asset_id = asked.external_asset_id, asked.lease_asset_id
+    if lease_asset_id is not None:
+        meant = await stand_ins(tx, await tx.registry.assets.find(viewer.organization_id, lease_asset_id=lease_asset_id))
+        lease_asset_id = meant[0].asset.lease_asset_id if meant else lease_asset_id
     rows = await tx.registry.assets.list_assets(
         after,
         page.limit + 1,
         viewer.organization_id,
-        external_asset_id=asked.external_asset_id,
+        external_asset_id=identity,
+        provisionally=None if identity is None else datahub_asset_of(identity),
         code=asked.code,
         # A text that can't be a VIN is no asset's VIN, however it is written.
         vin=None if asked.vin is None else vin_of(asked.vin) or "",
         datahub_asset_id=asked.datahub_asset_id.lower() if asked.datahub_asset_id else asked.datahub_asset_id,
-        lease_asset_id=asked.lease_asset_id,
+        lease_asset_id=lease_asset_id,
         status=asked.status,
         site_code=asked.site_code,
         asset_type_name=asked.asset_type_name,

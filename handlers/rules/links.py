@@ -69,6 +69,11 @@ def provisional_identity(datahub_asset_id: str) -> str:
     return f"{_PREFIX}{datahub_asset_id}"
 
 
+def datahub_asset_of(identity: str) -> str | None:
+    """The Datahub asset whose provisional asset has this externalAssetId; None for any other text."""
+    return identity.removeprefix(_PREFIX) if identity.startswith(_PREFIX) else None
+
+
 def provisional_id(organization_id: str, datahub_asset_id: str, number: int) -> str:
     """The id of the provisional asset of a Datahub asset; the same in every store.
 
@@ -79,8 +84,7 @@ def provisional_id(organization_id: str, datahub_asset_id: str, number: int) -> 
 
 def provisional_of(asset: Asset) -> str | None:
     """The Datahub asset whose provisional asset this is; None if it isn't one."""
-    identity = asset.external_asset_id
-    return identity.removeprefix(_PREFIX) if asset.origin == "datahub" and identity.startswith(_PREFIX) else None
+    return datahub_asset_of(asset.external_asset_id) if asset.origin == "datahub" else None
 
 
 def provisional_asset(datahub_asset: DatahubAsset, asset_id: str, lease_asset_id: int, code: str, now_us: int) -> Asset:

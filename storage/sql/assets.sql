@@ -75,6 +75,7 @@ WHERE lease_asset_id > :after
   AND asset_type_name = :asset_type_name --? asset_type_name
   AND (organization_id, asset_id) IN ( --? external_asset_id
     SELECT organization_id, asset_id FROM asset_identities WHERE identity = :external_asset_id --? external_asset_id
+    UNION SELECT organization_id, asset_id FROM asset_links WHERE datahub_asset_id = :provisionally --? provisionally
   ) --? external_asset_id
   AND (organization_id, asset_id) IN ( --? datahub_asset_id
     SELECT organization_id, asset_id FROM asset_links WHERE datahub_asset_id = :datahub_asset_id --? datahub_asset_id

@@ -9,6 +9,7 @@ from handlers.rebuild import digest, rebuild
 from schemas.events import Payload
 from schemas.facts import Kind, Meaning
 from tests.support.facts import ORGANIZATION, UNIT, A, B, event_of, minute
+from tests.support.patching import accepted, finished
 from tests.support.registry import RegistryApi
 from tests.support.store import OTHER, dump
 
@@ -69,16 +70,36 @@ async def test_a_link_moves_to_an_asset_that_exists(registry: RegistryApi) -> No
     """Where an asset gets the VIN, the link moves to it; the provisional one is listed no more, and both of its ids find it."""
     await registry.put_asset(externalAssetId="T1")
     await tell(registry, event("paired", 1))
-    provisional = (await registry.get(f"assets/{A}"))["registryAssetId"]
+    asset = await registry.get(f"assets/{A}")
+    provisional, number = asset["registryAssetId"], asset["leaseAssetId"]
     await registry.put_asset(externalAssetId="T1", serial=VIN)
-    for ref in (A, f"datahub:{A}", provisional):
+    for ref in (A, f"datahub:{A}", provisional, str(number)):
         assert (await registry.get(f"assets/{ref}"))["externalAssetId"] == "T1"
     assert [asset["externalAssetId"] for asset in await registry.items("assets")] == ["T1"]
     assert (await registry.get("assets/T1"))["aliases"] == [f"datahub:{A}"]
+    for ids in ({"externalAssetId": f"datahub:{A}"}, {"leaseAssetId": number}, {"datahubAssetId": A}):
+        assert [asset["externalAssetId"] for asset in await registry.items("assets", **ids)] == ["T1"]
     assert (await registry.put_asset(externalAssetId=f"datahub:{A}", name="by the old id"))["status"] == "UPDATED"
     assert (await registry.get("assets/T1"))["name"] == "by the old id"
     await registry.put_asset(externalAssetId="T1", serial=None)
     assert (await registry.get(f"assets/{A}"))["registryAssetId"] == provisional
+
+
+async def test_a_patch_by_a_provisional_id_means_the_asset(registry: RegistryApi) -> None:
+    """Its integer id stands for the asset that took its place, also beside that asset's own, and for none where there is none."""
+    own = (await registry.put_asset(externalAssetId="T1"))["leaseAssetId"]
+    await tell(registry, event("paired", 1))
+    number = (await registry.get(f"assets/{A}"))["leaseAssetId"]
+    await registry.put_asset(externalAssetId="T1", serial=VIN)
+    patches = [{"assetId": number, "location": "Yard 3", "orderNumber": "7"}, {"assetId": own, "location": "Yard 4"}]
+    job = await finished(registry.api, await accepted(registry.api, patches, registry.headers))
+    assert job["status"] == "successful"
+    asset = await registry.get("assets/T1")
+    assert (asset["location"], asset["orderNumber"]) == ("Yard 4", "7")
+    (event_key,) = [one["eventKey"] for one in await registry.items("events", unitId=UNIT)]
+    await registry.post("pairings/assertions", {"kind": "void", "eventKey": event_key}, 201)
+    job = await finished(registry.api, await accepted(registry.api, [{"assetId": number, "location": "x"}], registry.headers))
+    assert job["status"] == "failed"
 
 
 async def test_a_vin_of_two_assets_links_to_neither(registry: RegistryApi) -> None:
