@@ -97,6 +97,12 @@ class AssetMeters(Protocol):
         """
         ...
 
+    async def never_counted(
+        self, after: tuple[str, str, str], limit: int, organization_id: str | None, implied: Sequence[tuple[str, str]]
+    ) -> list[HealthRow]:
+        """Meters that pairings open now imply and of which nothing is kept yet, of assets in use: in the same order."""
+        ...
+
 
 class RegistryJournal(Protocol):
     """Which syncs came, and who changed what."""

@@ -1,6 +1,7 @@
 """Assignments of meters to assets, and their counters."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from schemas.assets import Assignment, Explicit, Telematics, decode_assignment
 from schemas.registry_records import AssetMeterRow, HealthRow
@@ -61,16 +62,30 @@ class AssetMeterTable:
         **filters: object,
     ) -> list[HealthRow]:
         """Expected meters by (organization, asset, code)."""
-        unit_types, meter_codes = columns(implied)
-        rows = await self._connection.fetch(
-            SQL["quiet_meters"],
-            after_organization_id=after[0],
-            after_asset_id=after[1],
-            after_meter_code=after[2],
-            limit=limit,
-            organization_id=organization_id,
-            unit_type=unit_types,
-            meter_code=meter_codes,
-            **filters,
-        )
-        return [HealthRow(*row) for row in rows]
+        asked = _asked(after, limit, organization_id, implied)
+        return [HealthRow(*row) for row in await self._connection.fetch(SQL["quiet_meters"], **asked, **filters)]
+
+    async def never_counted(
+        self, after: tuple[str, str, str], limit: int, organization_id: str | None, implied: Sequence[tuple[str, str]]
+    ) -> list[HealthRow]:
+        """Meters that pairings open now imply and of which nothing is kept yet, in the same order."""
+        asked = _asked(after, limit, organization_id, implied)
+        return [
+            HealthRow(row[0], row[1], row[2], row[3], None, 0)
+            for row in await self._connection.fetch(SQL["never_counted"], **asked)
+        ]
+
+
+def _asked(
+    after: tuple[str, str, str], limit: int, organization_id: str | None, implied: Sequence[tuple[str, str]]
+) -> dict[str, Any]:
+    unit_types, meter_codes = columns(implied)
+    return {
+        "after_organization_id": after[0],
+        "after_asset_id": after[1],
+        "after_meter_code": after[2],
+        "limit": limit,
+        "organization_id": organization_id,
+        "unit_type": unit_types,
+        "meter_code": meter_codes,
+    }

@@ -75,7 +75,10 @@ async def list_asset_meters(
 async def list_quiet_meters(
     tx: Transaction, viewer: Viewer, asked: HealthFilter, unit_meters: UnitMeters, page: PageAsked
 ) -> Page[MeterHealth]:
-    """Meters in use that are expected from sync and have gone quiet, by asset and code."""
+    """Meters in use that are expected from sync and have gone quiet, by asset and code.
+
+    Where it doesn't matter how many syncs were missed, so are those that only pairings imply, and that no sync was asked for yet.
+    """
     after = cursor_key(page, tuple[Text, Text, Text], ("", "", ""))
     least = asked.min_missing
     if least is None and asked.stale_since_us is None:
@@ -84,6 +87,9 @@ async def list_quiet_meters(
     rows = await tx.registry.meters.quiet(
         after, page.limit + 1, viewer.organization_id, implied, min_missing=least or None, stale_since_us=asked.stale_since_us
     )
+    if implied and not least:
+        rows += await tx.registry.meters.never_counted(after, page.limit + 1, viewer.organization_id, implied)
+        rows = sorted(rows)[: page.limit + 1]
     shown = rows[: page.limit]
     items = tuple(
         MeterHealth(

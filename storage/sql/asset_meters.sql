@@ -36,3 +36,30 @@ WHERE asset_meters.expected > 0
   AND (asset_meters.last_seen_us IS NULL OR asset_meters.last_seen_us < :stale_since_us) --? stale_since_us
 ORDER BY asset_meters.organization_id, asset_meters.asset_id, asset_meters.meter_code
 LIMIT :limit
+
+-- name: never_counted
+-- Meters that open pairings imply and of which nothing is kept yet, of assets in use, by asset and code.
+SELECT assets.organization_id, assets.asset_id, assets.external_asset_id, meters.code
+FROM assets
+JOIN meters ON meters.organization_id = assets.organization_id
+WHERE assets.status = 'ACTIVE'
+  AND NOT EXISTS (
+    SELECT 1
+    FROM asset_meters
+    WHERE asset_meters.organization_id = assets.organization_id AND asset_meters.asset_id = assets.asset_id
+      AND asset_meters.meter_code = meters.code
+  )
+  AND EXISTS (
+    SELECT 1
+    FROM asset_links
+    JOIN pairings
+      ON pairings.organization_id = asset_links.organization_id AND pairings.asset_id = asset_links.datahub_asset_id
+    JOIN rows_of(:unit_type TEXT, :meter_code TEXT) AS s ON s.unit_type = pairings.unit_type
+    WHERE asset_links.organization_id = assets.organization_id AND asset_links.asset_id = assets.asset_id
+      AND pairings.unpaired_at_us IS NULL AND s.meter_code = meters.code
+  )
+  AND (assets.organization_id, assets.asset_id) >= (:after_organization_id, :after_asset_id)
+  AND (assets.organization_id, assets.asset_id, meters.code) > (:after_organization_id, :after_asset_id, :after_meter_code)
+  AND assets.organization_id = :organization_id --? organization_id
+ORDER BY assets.organization_id, assets.asset_id, meters.code
+LIMIT :limit

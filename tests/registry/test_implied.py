@@ -36,9 +36,9 @@ async def meters(registry: RegistryApi, ref: str) -> dict[str, tuple[Any, ...]]:
     }
 
 
-async def quiet(registry: RegistryApi) -> list[tuple[str, int]]:
+async def quiet(registry: RegistryApi, **asked: str | float) -> list[tuple[str, int]]:
     """The meters that have gone quiet."""
-    found = await registry.items("telematics-health")
+    found = await registry.items("telematics-health", **asked)
     return [(one["externalAssetId"], one["consecutiveMissingSyncs"]) for one in found]
 
 
@@ -88,3 +88,25 @@ async def test_a_meter_is_missing_as_long_as_a_pairing_implies_it(registry: Regi
     await registry.put(f"meters/{TEMPERATURE}", {"unit": "C"})
     assert await missing(registry) == []
     assert set(await meters(registry, A)) == {KM, TEMPERATURE}
+
+
+async def test_an_implied_meter_is_quiet_before_any_sync(registry: RegistryApi) -> None:
+    """Asked since when a meter was silent, one is told that a pairing implies and that was never heard of, while it is so."""
+    late = {"staleSince": "2030-01-01T00:00:00Z"}
+    for identity, serial in (("T1", VIN), ("T2", SECOND)):
+        await registry.put_asset(externalAssetId=identity, serial=serial)
+    assert await quiet(registry, **late) == []
+    await tell(registry, event("paired", 1), event("paired", 1, B, SECOND, unit_id="tp:2"))
+    assert sorted(await quiet(registry, **late)) == [("T1", 0), ("T2", 0)]
+    assert sorted(await quiet(registry, **late, limit=1)) == [("T1", 0), ("T2", 0)]
+    assert await quiet(registry) == await quiet(registry, **late, minMissing=1) == []
+    await registry.put_asset(externalAssetId="T1", meters=[{"meterCode": KM, "expectedFromSync": False}])
+    assert await quiet(registry, **late) == [("T2", 0)]
+    reading = {"meterCode": KM, "value": 1, "unit": "km", "recordedAt": "2025-05-13T00:00:00Z"}
+    await registry.put_asset(externalAssetId="T2", meterReadings=[reading])
+    assert await quiet(registry, **late) == [("T2", 0)]
+    await registry.put_asset(externalAssetId="T2", status="INACTIVE")
+    assert await quiet(registry, **late) == []
+    await registry.put_asset(externalAssetId="T2", status="ACTIVE")
+    await tell(registry, event("unpaired", 2, B, SECOND, unit_id="tp:2"))
+    assert await quiet(registry, **late) == []
