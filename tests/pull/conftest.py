@@ -92,10 +92,12 @@ def httpbin(shared_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def wiremock_server(node_modules: Path) -> Iterator[str]:
-    """WireMock."""
+def wiremock_server(node_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """WireMock, with a folder of its own for what it makes."""
     [jar] = (node_modules / "wiremock/build").glob("wiremock-standalone-*.jar")
-    with serving([need("java"), "-jar", str(jar), "--port", "0", "--bind-address", "127.0.0.1"], r"port:\s+(\d+)\s") as url:
+    folder = str(tmp_path_factory.mktemp("wiremock"))
+    options = ["--port", "0", "--bind-address", "127.0.0.1", "--root-dir", folder]
+    with serving([need("java"), "-jar", str(jar), *options], r"port:\s+(\d+)\s") as url:
         yield url
 
 
