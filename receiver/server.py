@@ -13,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from receiver.guarded_http import guarded_http
+from receiver.proxies import proxy_networks
 from receiver.settings import Settings
 from receiver.stopping import stop_event
 from schemas.errors import DrawbarError
@@ -111,7 +112,8 @@ async def serve(app: ASGIApp, settings: Settings, *, on_ready: Callable[[str], N
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=proxy_networks(settings.trusted_proxies),
             backlog=BACKLOG,
             timeout_keep_alive=limits.keep_alive_s,
             timeout_graceful_shutdown=limits.graceful_timeout_s,

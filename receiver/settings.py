@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from receiver.alert_settings import AlertTarget
 from receiver.limit_settings import Limits, Retention
 from receiver.outward_settings import DisplayNames, Log, Postgres
+from receiver.proxies import proxy_networks
 from receiver.secret import Secret, shown_database
 from receiver.setting_types import Seconds, Text
 from receiver.source_settings import Feed, Subscription
@@ -39,6 +40,16 @@ class Settings(Struct, frozen=True):
     ] = "drawbar.db"
     host: Annotated[Text, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one and says which.")] = 8000
+    trusted_proxies: Annotated[
+        tuple[Text, ...],
+        Meta(
+            description=(
+                "Addresses or networks of reverse proxies whose `X-Forwarded-For` says who sent a request; "
+                "empty means that the sender is whoever connected."
+            ),
+            examples=[["127.0.0.1", "10.0.0.0/8"]],
+        ),
+    ] = ()
     webhook_secret: Annotated[
         tuple[Secret, ...],
         Meta(description="Secrets of the subscription `default`, the same as `subscriptions.default.secrets`."),
@@ -85,6 +96,7 @@ class Settings(Struct, frozen=True):
         scheme, separator, _ = self.database.partition("://")
         if separator and scheme not in {"sqlite", "postgresql", "postgres"}:
             raise at("database", f"expected a path, sqlite:///path or postgresql://…, got the scheme {scheme!r}")
+        proxy_networks(self.trusted_proxies)
         for name in self.subscriptions:
             if not SUBSCRIPTION_NAME.fullmatch(name):
                 raise at(f"subscriptions.{name}", "a name has 1 to 64 letters, digits, dots, underscores and hyphens")

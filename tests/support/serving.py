@@ -101,10 +101,10 @@ async def eventually(holds: Callable[[], bool]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp, limits: Limits | None = None) -> AsyncIterator[Address]:
+async def serving(app: ASGIApp, limits: Limits | None = None, trusted_proxies: tuple[str, ...] = ()) -> AsyncIterator[Address]:
     """Serve an application as `drawbar serve` does, on a free port, until the block ends."""
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    settings = Settings(port=0, limits=limits or Limits(graceful_timeout_s=2))
+    settings = Settings(port=0, limits=limits or Limits(graceful_timeout_s=2), trusted_proxies=trusted_proxies)
     task = asyncio.create_task(serve(app, settings, on_ready=ready.set_result))
     task.add_done_callback(lambda _: ready.done() or ready.cancel())
     try:
