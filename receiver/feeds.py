@@ -120,6 +120,13 @@ class Feeds:
         )
         return FeedClient(wanted, tokens=token, sleep=sleep, clock=self._clock)
 
+    async def may_ask(self, lease: Lease) -> bool:
+        """Whether the feed may be asked: not by who is about to end, nor while the store can't take what would be read.
+
+        StoreUnavailableError: it can't; reading consumes, so this is found out by writing to it before each request.
+        """
+        return not self._stop.is_set() and not lease.lost.is_set() and await lease.renew()
+
     async def keep(self, name: str, answer: FeedAnswer) -> None:
         """Commit an answer; it is durable on return. An empty one is none to keep. StoreUnavailableError: not kept."""
         became: Answer | None = None
@@ -157,7 +164,7 @@ class Feeds:
                 log.info("feed.reading", feed=name)
                 await client.poll(
                     lambda answer: self.keep(name, answer),
-                    lambda: self._stop.is_set() or lease.lost.is_set(),
+                    lambda: self.may_ask(lease),
                     lambda _: self._metrics.feed_failures.labels(name).inc(),
                 )
         except ProviderError as error:

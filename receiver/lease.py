@@ -54,6 +54,15 @@ class Lease:
             self.lost.clear()
         return taken
 
+    async def renew(self) -> bool:
+        """Whether it is ours still, for another length; else `lost` is set. StoreUnavailableError: who knows."""
+        until_us = self.until_us()
+        kept = await self._store.write(lambda tx: tx.leases.keep(self.name, self.holder, until_us))
+        self._until_us = until_us if kept else 0
+        if not kept:
+            self._lose()
+        return kept
+
     async def confirm(self, tx: Transaction) -> None:
         """Renew it as a part of work that nobody but its holder may do. LeaseLostError: it is another's."""
         if not await tx.leases.keep(self.name, self.holder, self.until_us()):
@@ -85,14 +94,13 @@ class Lease:
     async def _renew(self) -> None:
         while not self.lost.is_set():
             await asyncio.sleep(self._length_s / _RENEWALS)
-            until_us = self.until_us()
             try:
-                kept = await self._store.write(lambda tx, until_us=until_us: tx.leases.keep(self.name, self.holder, until_us))  # type: ignore[misc] # bound early
+                await self.renew()
             except StoreUnavailableError as error:
-                kept = self._clock() < self._until_us
                 log.warning("lease.not_renewed", lease=self.name, error=error.message)
-            else:
-                self._until_us = until_us if kept else 0
-            if not kept:
-                log.warning("lease.lost", lease=self.name)
-                self.lost.set()
+                if self._clock() >= self._until_us:
+                    self._lose()
+
+    def _lose(self) -> None:
+        log.warning("lease.lost", lease=self.name)
+        self.lost.set()

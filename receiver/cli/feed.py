@@ -119,10 +119,10 @@ async def _once(feeds: Feeds, name: str) -> str | None:
         return f"is being read by {await lease.holder_elsewhere() or 'another process'}"
     try:
         async with lease.held(), feeds.client(name) as client:
-            await client.pull_once(lambda answer: feeds.keep(name, answer))
+            await client.pull_once(lambda answer: feeds.keep(name, answer), lambda: feeds.may_ask(lease))
     except ProviderError as error:
         return error.message
-    return None
+    return "was taken over by another process" if lease.lost.is_set() else None
 
 
 @contextlib.asynccontextmanager

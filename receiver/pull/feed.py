@@ -63,6 +63,7 @@ class FeedAnswer(Struct, frozen=True):
 
 
 FeedSink = Callable[[FeedAnswer], Awaitable[None]]
+MayAsk = Callable[[], Awaitable[bool]]
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -113,20 +114,15 @@ class FeedClient:
         """Close the connection."""
         await self._open.aclose()
 
-    async def poll(
-        self,
-        sink: FeedSink,
-        stopping: Callable[[], bool] = lambda: False,
-        failed: Callable[[ProviderError], None] = lambda _: None,
-    ) -> None:
-        """Read on until `stopping()`, or until the feed can't be read any more.
+    async def poll(self, sink: FeedSink, may_ask: MayAsk, failed: Callable[[ProviderError], None] = lambda _: None) -> None:
+        """Read on for as long as `may_ask()`, which is called before each request, or until the feed can't be read any more.
 
         `sink` returns when an answer is durable, and nothing is asked before. While it raises StoreUnavailableError the same
         answer is offered again: the Feed won't give it a second time. `failed` is told of each fault that is waited out. Raises
-        FeedInactiveError, CredentialsError, or another ProviderError that no waiting helps against.
+        FeedInactiveError, CredentialsError, or another ProviderError that no waiting helps against, and what `may_ask` raises.
         """
         empties = failures = 0
-        while not stopping():
+        while await may_ask():
             try:
                 answer = await self._read()
             except (TransientError, RescheduleError) as error:
@@ -144,14 +140,14 @@ class FeedClient:
             elif not answer.has_next:
                 await self._sleep(self._spread(*_WAIT_S))
 
-    async def pull_once(self, sink: FeedSink) -> int:
-        """Read until an answer says that there is no more; the number of answers.
+    async def pull_once(self, sink: FeedSink, may_ask: MayAsk) -> int:
+        """Read until an answer says that there is no more, or until not `may_ask()`; the number of answers.
 
         Raises as `poll`, and TransientError and RescheduleError instead of waiting.
         """
         answers = 0
         has_next = True
-        while has_next:
+        while has_next and await may_ask():
             answer = await self._read()
             await self._keep(sink, answer)
             answers += 1
@@ -159,19 +155,20 @@ class FeedClient:
         return answers
 
     async def _keep(self, sink: FeedSink, answer: FeedAnswer) -> None:
+        """Offer an answer until it is taken. Until then the log is the only other place that has it."""
         tries = 0
+        body = answer.body.decode("utf-8", "backslashreplace")
         while True:
             try:
                 await sink(answer)
             except StoreUnavailableError as error:
                 tries += 1
-                self.log.warning("feed.not_stored", error=error.message, items=len(answer.items), tries=tries)
+                told = {"body": body} if tries == 1 else {}
+                self.log.warning("feed.not_stored", error=error.message, items=len(answer.items), tries=tries, **told)
                 try:
                     await self._sleep(min(self._spread(1.0, 2.0) * tries, _LONG_WAIT_S[1]))
                 except asyncio.CancelledError:
-                    # The process ends and the Feed has forgotten it: the log is the only place left.
-                    body = answer.body.decode("utf-8", "backslashreplace")
-                    self.log.warning("feed.answer_lost", alert=True, items=len(answer.items), body=body)
+                    self.log.error("feed.answer_lost", alert=True, items=len(answer.items), body=body)  # noqa: TRY400 - says it all
                     raise
             else:
                 return

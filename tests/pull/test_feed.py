@@ -42,9 +42,9 @@ class Reader:
         """Note a wait instead of waiting."""
         self.waits.append(seconds)
 
-    def ended(self) -> bool:
-        """Whether as many waits as wanted have been."""
-        return len(self.waits) >= self._waits_max
+    async def may_ask(self) -> bool:
+        """Until as many waits as wanted have been."""
+        return len(self.waits) < self._waits_max
 
     def client(self, tokens: MemoryTokenStore | None = None, **changed: object) -> FeedClient:
         """A client of the feed whose spreads are the middle."""
@@ -90,7 +90,7 @@ async def test_the_feed_is_read_as_its_answers_say(wiremock: WireMock) -> None:
     )
     reader = Reader(wiremock, 7)
     async with reader.client() as client:
-        await client.poll(reader.sink, reader.ended)
+        await client.poll(reader.sink, reader.may_ask)
     assert reader.waits == [7.5, 7.5, 7.5, 12.5, 12.5, 7.5, 7.5]
     assert [len(answer.items) for answer in reader.answers] == [250, 3, 0, 0, 0, 0, 1, 0]
     assert reader.asked_when_stored == list(range(1, 9))
@@ -106,19 +106,26 @@ async def test_waits_are_spread_between_their_bounds(wiremock: WireMock) -> None
     reader = Reader(wiremock, 20)
     spreading = FeedClient(reader.client()._subscription, sleep=reader.sleep)
     async with spreading:
-        await spreading.poll(reader.sink, reader.ended)
+        await spreading.poll(reader.sink, reader.may_ask)
     assert all(5 <= wait <= 10 for wait in reader.waits)
     assert len(set(reader.waits)) > 1
 
 
 async def test_an_answer_that_cannot_be_stored_is_offered_again(wiremock: WireMock) -> None:
-    """While the store takes nothing, nothing more is asked for, and the same answer is kept until it is stored."""
+    """While the store takes nothing, nothing more is asked for, and the same answer is kept until it is stored.
+
+    Until then the log has it too: a process that is killed meanwhile takes what it read with it.
+    """
     tokens(wiremock, "t1")
     wiremock.stub(FEED, more(1), page(2))
     reader = Reader(wiremock, 5)
     reader.failures = 4
-    async with reader.client() as client:
-        await client.poll(reader.sink, reader.ended)
+    with structlog.testing.capture_logs() as lines:
+        async with reader.client() as client:
+            await client.poll(reader.sink, reader.may_ask)
+    told = [line for line in lines if line["event"] == "feed.not_stored"]
+    assert [(line["tries"], "body" in line) for line in told] == [(1, True), (2, False), (3, False), (4, False)]
+    assert json.loads(told[0]["body"])["items"] == [EVENT]
     assert reader.asked_when_stored == [1, 2]
     assert [len(answer.items) for answer in reader.answers] == [1, 2]
     assert reader.waits == [1.5, 3.0, 4.5, 6.0, 7.5]
@@ -130,7 +137,7 @@ async def test_what_cannot_be_read_is_kept_all_the_same(wiremock: WireMock) -> N
     wiremock.stub(FEED, gives({"events": []}), {"status": 200, "body": "<html>"}, page(1))
     reader = Reader(wiremock, 3)
     async with reader.client() as client:
-        await client.poll(reader.sink, reader.ended)
+        await client.poll(reader.sink, reader.may_ask)
     assert [(answer.problem is None, len(answer.items)) for answer in reader.answers] == [(False, 0), (False, 0), (True, 1)]
     assert reader.answers[1].body == b"<html>"
 
@@ -142,11 +149,11 @@ async def test_a_refused_token_is_replaced_once(wiremock: WireMock) -> None:
     wiremock.stub(FEED, page(1), headers={"Authorization": {"equalTo": "Bearer t2"}})
     reader = Reader(wiremock)
     async with reader.client() as client:
-        assert await client.pull_once(reader.sink) == 1
+        assert await client.pull_once(reader.sink, reader.may_ask) == 1
         assert len(wiremock.requests(TOKEN)) == 2
         wiremock.stub(FEED, {"status": 401})
         with pytest.raises(CredentialsError):
-            await client.poll(reader.sink)
+            await client.poll(reader.sink, reader.may_ask)
     assert len(wiremock.requests(TOKEN)) == 3
 
 
@@ -158,11 +165,11 @@ async def test_a_token_lives_its_whole_life_and_across_restarts(wiremock: WireMo
     await kept.save(FeedToken("t1", now_us() + 120_000_000))
     reader = Reader(wiremock)
     async with reader.client(kept) as client:
-        await client.pull_once(reader.sink)
+        await client.pull_once(reader.sink, reader.may_ask)
     assert wiremock.requests(TOKEN) == []
     await kept.save(FeedToken("t1", now_us() + 50_000_000))
     async with reader.client(kept) as client:
-        await client.pull_once(reader.sink)
+        await client.pull_once(reader.sink, reader.may_ask)
     saved = await kept.load()
     assert saved is not None
     assert (saved.access_token, len(saved.requested_at_us)) == ("t2", 1)
@@ -180,9 +187,9 @@ async def test_no_more_than_three_tokens_are_asked_for_in_an_hour(wiremock: Wire
     reader = Reader(wiremock, 1)
     async with reader.client(kept) as client:
         with pytest.raises(RescheduleError) as caught:
-            await client.pull_once(reader.sink)
+            await client.pull_once(reader.sink, reader.may_ask)
         assert caught.value.not_before_us == ago + 3_600_000_000
-        await client.poll(reader.sink, reader.ended)
+        await client.poll(reader.sink, reader.may_ask)
     assert 1_790 <= reader.waits[0] <= 1_800
     assert wiremock.requests(TOKEN) == []
 
@@ -195,7 +202,7 @@ async def test_a_busy_feed_is_asked_again_later(wiremock: WireMock, status: int)
     wiremock.stub(FEED, busy, busy, {"status": status, "headers": {"Retry-After": "400"}}, page(1), busy, page(1))
     reader = Reader(wiremock, 6)
     async with reader.client() as client:
-        await client.poll(reader.sink, reader.ended)
+        await client.poll(reader.sink, reader.may_ask)
     assert reader.waits == [7.5, 15.0, 400.0, 7.5, 7.5, 7.5]
     assert len(reader.answers) == 2
 
@@ -206,7 +213,7 @@ async def test_waits_after_failures_have_a_longest(wiremock: WireMock) -> None:
     wiremock.stub(FEED, {"fault": "CONNECTION_RESET_BY_PEER"})
     reader = Reader(wiremock, 9)
     async with reader.client() as client:
-        await client.poll(reader.sink, reader.ended)
+        await client.poll(reader.sink, reader.may_ask)
     assert reader.waits == [7.5, 15.0, 30.0, 60.0, 120.0, 240.0, 300.0, 300.0, 300.0]
 
 
@@ -216,9 +223,9 @@ async def test_one_pull_tells_failures_instead_of_waiting(wiremock: WireMock) ->
     wiremock.stub(FEED, more(250), more(250), page(7), {"status": 503})
     reader = Reader(wiremock)
     async with reader.client() as client:
-        assert await client.pull_once(reader.sink) == 3
+        assert await client.pull_once(reader.sink, reader.may_ask) == 3
         with pytest.raises(TransientError, match="503"):
-            await client.pull_once(reader.sink)
+            await client.pull_once(reader.sink, reader.may_ask)
     assert reader.waits == []
 
 
@@ -229,7 +236,7 @@ async def test_an_inactive_feed_is_told(wiremock: WireMock) -> None:
     reader = Reader(wiremock)
     async with reader.client() as client:
         with pytest.raises(FeedInactiveError, match="feed/1 is inactive"):
-            await client.poll(reader.sink)
+            await client.poll(reader.sink, reader.may_ask)
     assert reader.answers == []
 
 
@@ -247,7 +254,7 @@ async def test_the_token_answer_is_read_in_both_spellings(wiremock: WireMock, na
     wiremock.stub(FEED, page(0), headers={"Authorization": {"equalTo": "Bearer t1"}})
     reader = Reader(wiremock)
     async with reader.client(scopes=("feed.read",)) as client:
-        assert await client.pull_once(reader.sink) == 1
+        assert await client.pull_once(reader.sink, reader.may_ask) == 1
 
 
 async def test_the_feed_shows_no_secret(wiremock: WireMock, caplog: pytest.LogCaptureFixture) -> None:
@@ -259,7 +266,7 @@ async def test_the_feed_shows_no_secret(wiremock: WireMock, caplog: pytest.LogCa
     reader = Reader(wiremock, 3)
     with structlog.testing.capture_logs() as lines:
         async with reader.client() as client:
-            await client.poll(reader.sink, reader.ended)
+            await client.poll(reader.sink, reader.may_ask)
     shown = [repr(line) for line in lines] + [record.getMessage() for record in caplog.records]
     assert sum("feed.failed" in text for text in shown) == 3
     assert [text for text in shown if SECRET in text or "token-0815" in text] == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from handlers.ports import Store
+from handlers.ports import Result, Store, Work
 from receiver import feeds as feeds_module
 from receiver import lease as lease_module
 from receiver.duties import Duties
@@ -21,6 +21,7 @@ from receiver.settings import Settings, SettingsError
 from receiver.source_settings import Feed
 from receiver.wiring import now_us
 from receiver.writer import Writer
+from schemas.errors import StoreUnavailableError
 from storage import open_engine
 from storage.store import DatabaseStore
 from tests.support.cli import Cli
@@ -31,6 +32,7 @@ from tests.support.serving import eventually
 from tests.support.store import pairing, rows
 
 WAIT_S = 20
+KILLS = 3
 
 
 @pytest.fixture
@@ -130,19 +132,18 @@ async def test_the_service_reads_a_feed(server: FeedServer, database_url: str, t
     assert "token-1" not in log
 
 
-async def test_a_kill_loses_no_more_than_the_answer_under_way(server: FeedServer, sqlite_url: str, tmp_path: Path) -> None:
+async def test_a_kill_loses_no_more_than_the_answer_under_way(server: FeedServer, database_url: str, tmp_path: Path) -> None:
     """Killed again and again while it reads, the receiver has every answer but the one that each kill cut off, once each."""
     server.page = 1
     server.items = [pairing(number, unit_id=f"tp:{number}") for number in range(3000)]
-    kills = 4
     lost = 0
-    for _ in range(kills):
+    for _ in range(KILLS):
         before = len(server.given)
-        running = await start(sqlite_url, tmp_path, server.settings())
+        running = await start(database_url, tmp_path, server.settings())
         await eventually(lambda before=before: len(server.given) > before + 10)  # type: ignore[misc] # bound early
         await running.kill()
         async with contextlib.AsyncExitStack() as stack:
-            engine = open_engine(sqlite_url)
+            engine = open_engine(database_url)
             stack.push_async_callback(engine.close)
             store = DatabaseStore(engine)
             # The next process would wait for the dead one's lease to end.
@@ -154,7 +155,42 @@ async def test_a_kill_loses_no_more_than_the_answer_under_way(server: FeedServer
         assert len(missing) <= lost + 1
         lost = len(missing)
         assert applied == [(len(stored), len(stored))]
-    assert len(server.given) > kills * 10
+    assert len(server.given) > KILLS * 10
+
+
+class AwayStore(DatabaseStore):
+    """A store that can be read but not written while it is `away`."""
+
+    away = False
+
+    async def write(self, work: Work[Result]) -> Result:
+        """Write, unless it is away."""
+        if self.away:
+            raise StoreUnavailableError("the disk is full")
+        return await super().write(work)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_nothing_is_asked_for_while_it_could_not_be_stored(server: FeedServer, sqlite_url: str) -> None:
+    """Reading consumes: while the store takes nothing the feed isn't asked at all, and everything comes once it does again."""
+    engine = open_engine(sqlite_url)
+    store = AwayStore(engine)
+    try:
+        async with reading(store, settings_for(server, sqlite_url)):
+            await until_read(server)
+            with structlog.testing.capture_logs() as lines:
+                store.away = True
+                await eventually(lambda: any(line["event"] == "feed.postponed" for line in lines))
+                asked = server.empty
+                server.items = [pairing(number, unit_id=f"tp:{number}") for number in range(5)]
+                told = len(lines)
+                await eventually(lambda: sum(line["event"] == "feed.postponed" for line in lines[told:]) > 2)
+            assert (server.empty, server.given) == (asked, [])
+            store.away = False
+            await until_read(server)
+        assert len(await rows(store, "SELECT unit_id FROM units")) == 5
+    finally:
+        await engine.close()
 
 
 @pytest.mark.usefixtures("quick")
