@@ -84,10 +84,12 @@ def same_json(left: object, right: object) -> bool:
     """Whether two decoded values are the same JSON: `1` and `true`, equal in Python, are not."""
     if left is right:
         return True
-    if isinstance(left, str) or isinstance(right, str):
-        return left == right
+    if type(left) in _PLAIN or type(right) in _PLAIN:
+        return type(left) is type(right) and left == right
     return _canonical.encode(left) == _canonical.encode(right)
 
 
+# Types whose values are the same JSON as nothing but themselves, for which nothing has to be encoded.
+_PLAIN = frozenset({str, bool, type(None)})
 _JSON_NAMES: dict[type, str] = {str: "str", bool: "bool", list: "array", dict: "object"}
 _canonical = msgspec.json.Encoder(decimal_format="number", order="sorted")

@@ -53,25 +53,27 @@ def escape(value: object) -> object:
 
 def escape_arguments(arguments: list[object]) -> list[object]:
     """One statement's arguments as they can be stored."""
-    return [escape(value) if type(value) in _HOLDS_TEXT else value for value in arguments]
+    return [_escape_list(value) if isinstance(value, list | tuple) else escape(value) for value in arguments]
 
 
-_HOLDS_TEXT = frozenset({str, list, tuple})
+def _escape_list(values: Sequence[Any]) -> object:
+    """A list of values, or of rows."""
+    rows = values if values and isinstance(values[0], list | tuple) else (values,)
+    return escape(values) if _is_unsafe(_texts(rows)) else values
 
 
 def escape_rows(rows: Sequence[Sequence[object]]) -> Sequence[Sequence[object]]:
     """Rows as they can be stored; the same object when nothing needs an escape, which is found out for all of them at once."""
-    texts = [value for row in rows for value in row if type(value) is str]
-    return [[escape(value) for value in row] for row in rows] if _is_unsafe("".join(texts)) else rows
+    return [[escape(value) for value in row] for row in rows] if _is_unsafe(_texts(rows)) else rows
 
 
 def unescape_rows(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Rows as they were written; the same object when nothing was escaped."""
-    for row in rows:
-        for value in row:
-            if type(value) is str and _ESCAPE in value:
-                return [tuple(map(_unescape, row)) for row in rows]
-    return rows
+    return [tuple(map(_unescape, row)) for row in rows] if _ESCAPE in _texts(rows) else rows
+
+
+def _texts(rows: Sequence[Sequence[object]]) -> str:
+    return "".join([value for row in rows for value in row if type(value) is str])
 
 
 def _unescape(value: object) -> object:

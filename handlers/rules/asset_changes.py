@@ -42,7 +42,7 @@ def asset_changes(before: Asset | None, after: Asset) -> Iterator[Change]:
         return  # nearly always
     for field, name in _ASSET_FIELDS.items():
         old, new = getattr(before, field, None), getattr(after, field)
-        if not same_json(old, new) and (before or new not in (None, ())):
+        if (before or new not in (None, ())) and not same_json(old, new):
             yield Change(name, old, new)
     old_fields = before.custom_fields if before else {}
     for key in sorted(old_fields.keys() | after.custom_fields.keys()):

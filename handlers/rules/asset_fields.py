@@ -4,7 +4,7 @@ Source: Asset Sync, "Asset Fields". An empty `code`, `siteCode` or `assetTypeNam
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
@@ -14,10 +14,12 @@ from handlers.rules.asset_matching import Match, identified
 from handlers.rules.sync_messages import NAME_REQUIRED, asset_type_not_found, identity_conflict, site_not_found
 from schemas.asset_sync import AssetEntry
 from schemas.assets import Asset, AssetStatus
+from schemas.decimals import same_json
 from schemas.errors import ConflictError, InvalidInputError
 from schemas.readings import JsonObject
 
 Warn = Callable[[str], None]
+_Object = TypeVar("_Object", JsonObject, JsonObject | None)
 
 
 def merged_asset(entry: AssetEntry, match: Match, index: AssetIndex, warn: Warn, now_us: int) -> Asset:
@@ -40,7 +42,7 @@ def merged_asset(entry: AssetEntry, match: Match, index: AssetIndex, warn: Warn,
         serial=_or(entry.serial, asset.serial),
         description=_or(entry.description, asset.description),
         custom_fields=merged_custom_fields(asset.custom_fields, entry.custom_fields),
-        metadata=_or(entry.metadata, asset.metadata),
+        metadata=_kept(asset.metadata, _or(entry.metadata, asset.metadata)),
         status=status,
         retired_at_us=_retired_at(asset, status, now_us),
     )
@@ -52,7 +54,7 @@ def merged_custom_fields(stored: JsonObject, given: JsonObject | UnsetType | Non
         return stored
     if given is None:
         return {}
-    return {key: value for key, value in {**stored, **given}.items() if value is not None}
+    return _kept(stored, {key: value for key, value in {**stored, **given}.items() if value is not None})
 
 
 def _blank(external_asset_id: str, now_us: int) -> Asset:
@@ -105,6 +107,11 @@ def _site(given: str | UnsetType | None, asset: Asset, index: AssetIndex, warn: 
 
 def _named(given: str | UnsetType | None) -> str | UnsetType | None:
     return None if given == "" else given
+
+
+def _kept(stored: _Object, merged: _Object) -> _Object:
+    """The stored object itself where nothing in it changed, so that this is seen at a glance."""
+    return stored if same_json(stored, merged) else merged
 
 
 def _or(given: Any, stored: Any) -> Any:  # noqa: ANN401 - any field, and its own type again

@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import asdict, replace
 
 from handlers.rules.asset_index import AssetIndex
-from handlers.rules.effective import effective
+from handlers.rules.effective import effective, tracked
 from handlers.rules.meter_units import MissingUnit, unit_fault, unit_hint
 from handlers.rules.sync_messages import inspection_after_retirement, meter_not_found
 from schemas.asset_plans import HeldMeter, MeterPlan
@@ -132,7 +132,10 @@ class MeterWork:
         layer, stored = self._layers.get(code), self.stored.get(code)
         if layer is None or stored is None:
             return layer is not stored
-        return layer != stored or not same_json(layer.fields, stored.fields)
+        if layer is stored:
+            return False
+        given, known = layer.fields.validation_thresholds, stored.fields.validation_thresholds
+        return layer != stored or not same_json(given, known)
 
     def changed(self) -> tuple[MeterPlan, ...]:
         """The layers that are."""
@@ -145,6 +148,10 @@ class MeterWork:
     def effective(self, code: str) -> EffectiveAssignment:
         """What holds of one of them now, but for what readings say of its equipment."""
         return effective(self._layers.get(code), self.asset.status, implied=code in self.implied)
+
+    def tracked(self, code: str) -> EffectiveAssignment:
+        """As much of that as telematics heed."""
+        return tracked(self._layers.get(code), self.asset.status, implied=code in self.implied)
 
     def telematics(self, code: str) -> Telematics:
         """The counters of one of them."""

@@ -160,7 +160,7 @@ def _counts(work: MeterWork) -> tuple[MeterCount, ...]:
     """The telematics of the asset's expected meters, each seen or missed in this sync."""
     counts = []
     for code in work.assigned():
-        meter, state = work.effective(code), work.telematics(code)
+        meter, state = work.tracked(code), work.telematics(code)
         counted = state
         if code not in work.seen:
             counted = missed(state, work.context.seq) if is_missed(meter) else state

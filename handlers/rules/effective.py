@@ -1,11 +1,12 @@
 """What holds of an assignment: what syncs said, else what pairings imply, else the default."""
 
+from functools import cache
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from handlers.rules.telematics import is_missed
-from schemas.assets import AssetStatus, EffectiveAssignment, EquipmentStatus, Explicit
+from schemas.assets import AssetStatus, Assignment, EffectiveAssignment, EquipmentStatus, Explicit
 from schemas.readings import Reading
 from schemas.registry_records import ALWAYS, NEVER, WHILE_IMPLIED, Expectation
 
@@ -36,11 +37,31 @@ def effective(
     )
 
 
+def tracked(explicit: Explicit | None, status: AssetStatus, *, implied: bool) -> EffectiveAssignment:
+    """As much of the assignment as telematics heed: is it active, applicable, expected? All else is left at its default."""
+    fields = (explicit or _NOTHING).fields
+    return _tracked(fields.is_active, fields.is_applicable, fields.expected_from_sync, status, implied=implied)
+
+
 def expectation(explicit: Explicit | None, status: AssetStatus) -> Expectation:
     """When a sync that is silent about the meter counts as missing: always, never, or while a pairing implies the meter."""
-    if is_missed(effective(explicit, status, implied=False)):
+    if is_missed(tracked(explicit, status, implied=False)):
         return ALWAYS
-    return WHILE_IMPLIED if is_missed(effective(explicit, status, implied=True)) else NEVER
+    return WHILE_IMPLIED if is_missed(tracked(explicit, status, implied=True)) else NEVER
+
+
+@cache
+def _tracked(
+    is_active: bool | UnsetType,
+    is_applicable: bool | UnsetType,
+    expected_from_sync: bool | UnsetType,
+    status: AssetStatus,
+    *,
+    implied: bool,
+) -> EffectiveAssignment:
+    """Every sync asks this of each of its meters, and there are few cases."""
+    said = Assignment(is_active=is_active, is_applicable=is_applicable, expected_from_sync=expected_from_sync)
+    return effective(Explicit(said), status, implied=implied)
 
 
 def _or(value: Any, otherwise: Any) -> Any:  # noqa: ANN401 - any field, and its own type again
