@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import growth, ingest, patches, postgres, queries, replay, vin_labelled, vin_lookup
+from benchmarks import growth, ingest, patches, postgres, queries, replay, sync, vin_labelled, vin_lookup
 
 Measurement = Callable[[Sequence[str]], int]
 
@@ -13,6 +13,7 @@ MEASUREMENTS: dict[str, tuple[str | None, Measurement]] = {
     "queries": (queries.__doc__, queries.main),
     "growth": (growth.__doc__, growth.main),
     "postgres": (postgres.__doc__, postgres.main),
+    "sync": (sync.__doc__, sync.main),
     "patches": (patches.__doc__, patches.main),
     "vin_labelled": (vin_labelled.__doc__, vin_labelled.main),
     "vin_lookup": (vin_lookup.__doc__, vin_lookup.main),

@@ -29,14 +29,15 @@ CREATE TABLE IF NOT EXISTS units (
   organization_id TEXT, unit_id TEXT, asset_id TEXT, vin TEXT, since TEXT, PRIMARY KEY (organization_id, unit_id)
 );
 """
+# As those of the store's writer: as durable, with as much cache, and as rarely checkpointed.
+PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "cache_size = -65536", "temp_store = MEMORY", "wal_autocheckpoint = 16000")
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection set up as the store's writer is: as durable, with as much cache, and as rarely checkpointed."""
+    """A connection set up as the store's writer is."""
     connection = sqlite3.connect(path, isolation_level=None, cached_statements=256)
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -65536", "temp_store = MEMORY"):
+    for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
-    connection.execute("PRAGMA wal_autocheckpoint = 16000")
     return connection
 
 

@@ -21,6 +21,10 @@ TINY: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     ),
     "growth": (("--first", "200", "--events", "500", "--measured", "40"), ("200", "500")),
     "postgres": (("--requests", "12", "--units", "100"), ("1", "2")),
+    "sync": (
+        ("--assets", "20", "--rounds", "2", "--history", "400"),
+        ("Drawbar", "Drawbar, an asset a request", "naive", "naive, blocking", "naive, a commit a request"),
+    ),
     "vin_lookup": (("--assets", "200", "--matches", "20"), ("whole", "end")),
 }
 
