@@ -26,10 +26,9 @@ Span = tuple[str, int, int]
 
 
 class _Place(Struct, frozen=True):
-    """Where the usage of a meter belongs: its code, its asset by the provider's name for it, and by the registry's id."""
+    """Where the usage of a meter belongs: its code, and the registry's id of the asset that it is on."""
 
     code: str
-    external_asset_id: str
     asset_id: str
 
 
@@ -44,6 +43,7 @@ async def store_usage(
 ) -> list[Outcome]:
     """What became of each record. A value that comes again as another one is a revision; what it was stays in the history.
 
+    A span stays with the asset that its meter was on when it was first delivered: a meter that has moved takes nothing along.
     A record whose meter isn't known waits for it. `known_until_us` says of each when it was last delivered: one that is tried
     again doesn't replace what came after that.
     """
@@ -63,7 +63,7 @@ async def store_usage(
             continue
         span = _span(place.code, record)
         before = current.get(span)
-        row = _row(run, kind, place, span, record, 1 if before is None else before.revision + 1)
+        row = _row(run, kind, place.asset_id, span, record, before)
         outcomes.append(_outcome(before, row, None if known_until_us is None else known_until_us[number]))
         if outcomes[-1] == "unchanged":
             continue
@@ -73,7 +73,7 @@ async def store_usage(
     await tx.providers.usage.add_history(replaced, run.now_us)
     await tx.providers.usage.put([written[span] for span in sorted(written)])
     if kind == "reading":
-        await _into_series(tx, writing, run, places, stored, written)
+        await _into_series(tx, writing, run, stored, written)
     if counter is not None:
         await _keep_counters(tx, run, sorted({place.code for place in places.values()}), counter)
     return outcomes
@@ -82,9 +82,8 @@ async def store_usage(
 def _outcome(before: UsageRow | None, row: UsageRow, known_until_us: int | None) -> Kept:
     if before is None:
         return "created"
-    same = before.said == row.said and before.asset_id == row.asset_id
     outdated = known_until_us is not None and before.recorded_at_us > known_until_us
-    return "unchanged" if same or outdated else "updated"
+    return "unchanged" if before.said == row.said or outdated else "updated"
 
 
 async def _places(tx: Transaction, run: RunContext, records: Sequence[UsageRecord]) -> dict[str, _Place]:
@@ -95,7 +94,7 @@ async def _places(tx: Transaction, run: RunContext, records: Sequence[UsageRecor
     assets = await tx.registry.assets.meant(run.organization_id, names, []) if names else []
     by_name = {name: asset.asset_id for asset in assets for name in (asset.external_asset_id, *asset.aliases)}
     return {
-        row.external_id: _Place(registry_name(run.provider, row.external_id), name, by_name[name])
+        row.external_id: _Place(registry_name(run.provider, row.external_id), by_name[name])
         for row in meters
         if (name := registry_name(run.provider, row.parent_id)) in by_name
     }
@@ -107,15 +106,15 @@ def _span(code: str, record: UsageRecord) -> Span:
     return code, record.start_us, record.end_us
 
 
-def _row(run: RunContext, kind: UsageKind, place: _Place, span: Span, record: UsageRecord, revision: int) -> UsageRow:
+def _row(run: RunContext, kind: UsageKind, asset_id: str, span: Span, record: UsageRecord, before: UsageRow | None) -> UsageRow:
     return UsageRow(
         run.organization_id,
         span[0],
         kind,
         span[1],
         span[2],
-        revision,
-        place.asset_id,
+        1 if before is None else before.revision + 1,
+        asset_id if before is None else before.asset_id,
         record.value,
         record.redelivery,
         record.production,
@@ -132,18 +131,18 @@ async def _into_series(
     tx: Transaction,
     writing: Writing,
     run: RunContext,
-    places: Mapping[str, _Place],
     stored: Mapping[Span, UsageRow],
     written: Mapping[Span, UsageRow],
 ) -> None:
-    """Readings whose value is new, or whose meter is on another asset now, go into the series of their asset."""
-    names = {place.code: place.external_asset_id for place in places.values()}
+    """Readings whose value is new go into the series of their asset."""
+    assets = await tx.registry.assets.of_ids(run.organization_id, sorted({row.asset_id for row in written.values()}))
+    names = {asset.asset_id: asset.external_asset_id for asset in assets}
     readings: dict[str, list[HistoricalReading]] = {}
     for span in sorted(written):
         row, before = written[span], stored.get(span)
-        if before is None or (before.value, before.asset_id) != (row.value, row.asset_id):
+        if before is None or before.value != row.value:
             note = "estimated" if row.estimated else None
-            readings.setdefault(names[row.meter_code], []).append(
+            readings.setdefault(names[row.asset_id], []).append(
                 HistoricalReading(row.meter_code, row.value, recorded_at=_time(row.start_us), source="SYNC", note=note)
             )
     if not readings:

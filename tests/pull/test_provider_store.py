@@ -495,7 +495,7 @@ async def test_a_meter_keeps_its_unit_while_it_has_values(store: DatabaseStore, 
 
 
 async def test_a_meter_that_moves_is_turned_off_where_it_was(store: DatabaseStore, wiremock: WireMock, api: Api) -> None:
-    """Its readings from then on are the new asset's; when it moves back it is on again there."""
+    """And on where it is now; when it moves back it is on again there."""
     pull = pulling(store, wiremock, vehicles=VEHICLES, meters=METERS)
     api.vehicles("V1", "V2")
     api.meters(("M1", "V1"))
@@ -506,6 +506,32 @@ async def test_a_meter_that_moves_is_turned_off_where_it_was(store: DatabaseStor
     api.meters(("M1", "V1"))
     await pull.run()
     assert (await assigned(pull, "V1"), await assigned(pull, "V2")) == ({"fleet:M1": True}, {"fleet:M1": False})
+
+
+async def test_a_meter_that_moves_takes_no_usage_along(store: DatabaseStore, wiremock: WireMock, api: Api) -> None:
+    """What came before stays with the asset that it came for, also when the look-back brings it again, revised or not."""
+    pull = pulling(store, wiremock)
+    api.vehicles("V1", "V2")
+    api.meters(("M1", "V1"))
+    api.lists("/stands", [stand(1, 17, 100), stand(2, 18, 110)])
+    january = {"meter": "M1", "from": "2024-01-01", "to": "2024-01-11"}
+    api.lists("/months", [january | {"used": 40}])
+    await pull.run()
+    api.meters(("M1", "V2"))
+    api.lists("/stands", [stand(1, 17, 100), stand(2, 18, 111), stand(3, 19, 120)])
+    api.lists("/months", [january | {"used": 41}, {"meter": "M1", "from": "2024-01-11", "to": "2024-01-21", "used": 7}])
+    view = await pull.run()
+    assert (counts(view, "stands"), counts(view, "months")) == ((1, 1, 1, 0), (1, 1, 0, 0))
+    assert await series(pull, "V1") == [("2024-01-16", "100"), ("2024-01-17", "111")]
+    assert await series(pull, "V2") == [("2024-01-18", "120")]
+
+    async def used(vehicle: str) -> list[str]:
+        page = await store.read(
+            lambda tx: list_usage(tx, EVERYTHING, f"fleet:{vehicle}", "fleet:M1", UsageFilter(), PageAsked(100, None))
+        )
+        return [str(one.value) for one in page.items]
+
+    assert (await used("V1"), await used("V2")) == (["41"], ["7"])
 
 
 async def test_a_record_that_cannot_be_stored_keeps_no_other_from_it(
