@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from handlers.ports import Transaction
 from handlers.queries.lists import NEWEST, Number, PageAsked, Text, cursor_key
+from handlers.references import get_meter
 from schemas.assets import Change, Meter
 from schemas.decimals import decoder
 from schemas.history import ActorView, HistoryEntry
@@ -38,9 +39,12 @@ async def list_meters(tx: Transaction, organization_id: str, page: PageAsked) ->
 
 
 async def list_meter_history(tx: Transaction, organization_id: str, code: str, page: PageAsked) -> Page[HistoryEntry]:
-    """Who changed a meter itself, newest first. What was deleted keeps its history."""
+    """Who changed a meter itself, newest first. What was deleted keeps its history. NotFoundError if there never was one."""
     (before,) = cursor_key(page, tuple[Number], (NEWEST,))
-    rows = await tx.registry.journal.meter_history(organization_id, code, before, page.limit + 1)
+    journal = tx.registry.journal
+    rows = await journal.meter_history(organization_id, code, before, page.limit + 1)
+    if not rows and not await journal.meter_history(organization_id, code, NEWEST, 1):
+        await get_meter(tx, organization_id, code)
     return history_page(rows, page.limit)
 
 

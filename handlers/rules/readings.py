@@ -122,10 +122,3 @@ def _repeated(mark: Mark) -> Mark:
 
 _PLAIN = {"NORMAL": Mark("NORMAL"), "NOT_EQUIPPED": Mark("NOT_EQUIPPED")}
 _CORRECTED = Mark("CORRECTED")
-
-
-def mark_series(readings: Iterable[Reading], thresholds: Thresholds = NO_THRESHOLDS) -> tuple[list[Marked], Tail]:
-    """The marks of a whole series given in any order, in time order, and what it comes to."""
-    fold = SeriesFold(thresholds)
-    marked = [one for instant in instants(sorted(readings, key=reading_order)) for one in fold.take(instant)]
-    return marked, fold.tail

@@ -30,7 +30,7 @@ SET unit = excluded.unit, name = excluded.name, type = excluded.type, subtype = 
 DELETE FROM meters WHERE organization_id = :organization_id AND code = :code
 
 -- name: meter_in_use
--- Whether a meter is assigned or has readings; with `read`, whether it has readings.
+-- Whether a meter has readings; with `assigned`, whether it has them or is assigned.
 SELECT 1
 WHERE EXISTS (SELECT 1 FROM series WHERE organization_id = :organization_id AND meter_code = :code)
   OR EXISTS (SELECT 1 FROM unit_readings WHERE organization_id = :organization_id AND meter_code = :code AND asset_id IS NULL)

@@ -113,6 +113,13 @@ async def test_changes_of_a_meter_are_told(api: Api) -> None:
     assert len({entry["changeId"] for entry in history}) == 3
 
 
+async def test_a_meter_that_never_was_has_no_history(registry: RegistryApi) -> None:
+    """The history of a meter that never was is 404, as that of another organization's meter; one that is unchanged has some."""
+    problem = await registry.refused(404, "meters/NONE/history")
+    assert problem["error"] == "there is no meter 'NONE'"
+    assert len(await registry.items("meters/ODOMETER_KM/history")) == 1
+
+
 async def test_a_meter_needs_a_unit(registry: RegistryApi) -> None:
     """A meter without a unit, or with an empty one, is refused with the path."""
     assert (await registry.refused(400, "meters/M", method="PUT", json={}))["errors"][0]["path"] == "$"

@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from handlers import series
 from handlers.ports import Transaction
-from handlers.rules.readings import mark_series
 from handlers.rules.series_change import Arrival, SeriesChange, series_row
 from handlers.series import change_series
 from schemas.readings import NO_THRESHOLDS, Reading, Thresholds
@@ -23,7 +22,7 @@ from schemas.registry_records import Place, SeriesRow
 from storage import open_engine
 from storage.store import DatabaseStore
 from tests.support.facts import ORGANIZATION
-from tests.support.readings import MOMENTS, THRESHOLDS, VALUES, at
+from tests.support.readings import MOMENTS, THRESHOLDS, VALUES, at, mark_series
 from tests.support.store import execute
 
 KEY = ("asset_1", "M")

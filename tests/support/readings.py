@@ -6,8 +6,8 @@ from decimal import Decimal
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from handlers.rules.readings import Marked
-from schemas.readings import Reading, Thresholds
+from handlers.rules.readings import Marked, SeriesFold, Tail, instants, reading_order
+from schemas.readings import NO_THRESHOLDS, Reading, Thresholds
 
 SECOND = 1_000_000
 DAY = 24 * 60 * 60 * SECOND
@@ -28,6 +28,13 @@ def at(seconds: float, value: str | None, seq: int = 1, position: int = 0) -> Re
 def told(marked: Iterable[Marked]) -> list[tuple[float, str, str]]:
     """What a series shows: seconds, value, status; duplicates left out."""
     return [(reading.at_us / SECOND, str(reading.value), mark.status) for reading, mark in marked if mark.shown]
+
+
+def mark_series(readings: Iterable[Reading], thresholds: Thresholds = NO_THRESHOLDS) -> tuple[list[Marked], Tail]:
+    """The marks of a whole series given in any order, in time order, and what it comes to: folded at once, from its start."""
+    fold = SeriesFold(thresholds)
+    marked = [one for instant in instants(sorted(readings, key=reading_order)) for one in fold.take(instant)]
+    return marked, fold.tail
 
 
 # Canonical, as decoding makes them.

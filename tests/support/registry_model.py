@@ -11,13 +11,14 @@ from handlers.rules.asset_meters import SyncContext
 from handlers.rules.asset_sync import NewIds, plan_batch, sync_answer
 from handlers.rules.effective import effective
 from handlers.rules.meter_units import MissingUnit
-from handlers.rules.readings import Marked, Tail, mark_series
+from handlers.rules.readings import Marked, Tail
 from schemas.asset_plans import AssetPlan
 from schemas.asset_sync import AssetFailure
 from schemas.asset_sync_decoding import decode_sync, thresholds_of
 from schemas.assets import Asset, EffectiveAssignment, Meter, Telematics
 from schemas.readings import Mark, Reading
 from schemas.wire import parse_time, to_json
+from tests.support.readings import mark_series
 
 NOON = "2024-11-18T12:00:00Z"
 METERS = (Meter("ODOMETER_KM", "KM"), Meter("HOURS", "HOURS"))

@@ -6,10 +6,10 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.rules.readings import NO_TAIL, Marked, Tail, mark_series, reading_order
+from handlers.rules.readings import NO_TAIL, Marked, Tail, reading_order
 from handlers.rules.rejudging import Known, Rejudging, neighbourhood
 from schemas.readings import Reading, Thresholds
-from tests.support.readings import SECOND, SERIES, THRESHOLDS, numbered, told
+from tests.support.readings import SECOND, SERIES, THRESHOLDS, mark_series, numbered, told
 
 FEW = settings(max_examples=150, deadline=None)
 

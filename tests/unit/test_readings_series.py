@@ -4,9 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from handlers.rules.readings import mark_series
 from schemas.readings import Reading, Thresholds
-from tests.support.readings import DAY, SECOND, at, told
+from tests.support.readings import DAY, SECOND, at, mark_series, told
 
 
 def _bounds(**bounds: str | bool) -> Thresholds:
