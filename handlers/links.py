@@ -237,14 +237,16 @@ async def _told_of(
     changed: Sequence[str],
 ) -> list[HistoryRow]:
     """The Datahub assets of each asset that loses or gets one, before and after, for its history."""
-    touched = {links[each] for links in (before, after) for each in changed if each in links}
-    stored = await tx.registry.assets.links_from([(writing.organization_id, asset_id) for asset_id in sorted(touched)])
+    moved: dict[str, list[str]] = {}
+    for each in changed:
+        for asset_id in {links[each] for links in (before, after) if each in links}:
+            moved.setdefault(asset_id, []).append(each)
+    stored = await tx.registry.assets.links_from([(writing.organization_id, asset_id) for asset_id in sorted(moved)])
     history = []
-    for asset_id in sorted(touched):
+    for asset_id, those in sorted(moved.items()):
         had = stored.get((writing.organization_id, asset_id), [])
-        moved = [each for each in changed if asset_id in {before.get(each), after.get(each)}]
-        has = sorted({*had} - set(moved) | {each for each in moved if after.get(each) == asset_id})
-        row = rows.get(moved[0])
+        has = sorted({*had} - set(those) | {each for each in those if after.get(each) == asset_id})
+        row = rows.get(those[0])
         by = _actor(writing, row) if row else None
         history.append(history_row(writing, asset_id, to_json_text((Change("datahubAssetIds", had, has),)), by))
     return history
