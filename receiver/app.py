@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> Starlette:
     feeds = Feeds(store, settings, writer, metrics, now_us, services.stop)
     alerts = Alerts(store, settings, metrics, now_us, services.changed, services.stop)
     runner = Runner(store, rules_of(settings), metrics, now_us, on_commit=services.changed.notify)
-    providers = Providers(store, catalog, runner, now_us, services.pull_wanted, services.stop)
+    providers = Providers(store, catalog, runner, now_us, services.pull_wanted, services.stop, settings.limits.lease_s)
     webhook = Webhook(settings, writer, metrics, now_us)
 
     @contextlib.asynccontextmanager

@@ -106,7 +106,7 @@ class Feeds:
 
     def lease(self, name: str) -> Lease:
         """The claim on reading a feed."""
-        return Lease(self._store, f"feed:{name}", self._clock)
+        return Lease(self._store, f"feed:{name}", self._clock, length_s=self._settings.limits.lease_s)
 
     def client(self, name: str, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> FeedClient:
         """A client of a feed, whose token outlives it."""

@@ -14,7 +14,6 @@ from schemas.errors import DrawbarError, StoreUnavailableError
 
 log = structlog.get_logger()
 
-LENGTH_S = 60
 # As often as this a lease is renewed: two failures in a row are no loss.
 _RENEWALS = 3
 _SECOND_US = 1_000_000
@@ -30,15 +29,13 @@ def new_holder() -> str:
 
 
 class Lease:
-    """One holder's claim on `name`, for `length_s` (LENGTH_S) at a time. `clock` is in microseconds."""
+    """One holder's claim on `name`, for `length_s` at a time. `clock` is in microseconds."""
 
-    def __init__(
-        self, store: Store, name: str, clock: Callable[[], int], *, holder: str | None = None, length_s: float | None = None
-    ) -> None:
+    def __init__(self, store: Store, name: str, clock: Callable[[], int], *, length_s: float, holder: str | None = None) -> None:
         self.name = name
         self.holder = holder or new_holder()
         self.lost = asyncio.Event()
-        self._store, self._clock, self._length_s = store, clock, LENGTH_S if length_s is None else length_s
+        self._store, self._clock, self._length_s = store, clock, length_s
         self._until_us = 0
 
     def until_us(self) -> int:

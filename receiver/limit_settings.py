@@ -28,6 +28,14 @@ class Limits(Struct, frozen=True):
         Count,
         Meta(description="How long requests under way may take to end after SIGTERM, in seconds."),
     ] = 10
+    lease_s: Annotated[
+        int,
+        Meta(
+            ge=5,
+            le=3600,
+            description="How long others wait until they take over the feeds and providers of a process that died, in seconds.",
+        ),
+    ] = 60
     queue_deliveries_max: Annotated[Count, Meta(description="Deliveries that may wait for the writer; a full queue is 503.")] = (
         1000
     )

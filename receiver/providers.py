@@ -22,7 +22,10 @@ LOOK_EVERY_S = 5.0
 
 
 class Providers:
-    """The providers of one process. `wanted` is set when a run is asked for, `stop` when the process begins to end."""
+    """The providers of one process. `wanted` is set when a run is asked for, `stop` when the process begins to end.
+
+    `lease_s` is how long a claim on a provider holds at a time.
+    """
 
     def __init__(
         self,
@@ -32,8 +35,9 @@ class Providers:
         clock: Callable[[], int],
         wanted: asyncio.Event,
         stop: asyncio.Event,
+        lease_s: float,
     ) -> None:
-        self._store, self._catalog, self._runner, self._clock = store, catalog, runner, clock
+        self._store, self._catalog, self._runner, self._clock, self._lease_s = store, catalog, runner, clock, lease_s
         self._wanted, self._stop = wanted, stop
         self._running: dict[str, asyncio.Task[None]] = {}
         self._task: asyncio.Task[None] | None = None
@@ -74,7 +78,7 @@ class Providers:
         due = _due(loaded, now_us)
         if not await self._store.read(lambda tx: may_start(tx, key, due, now_us)):
             return
-        lease = Lease(self._store, key.lease, self._clock)
+        lease = Lease(self._store, key.lease, self._clock, length_s=self._lease_s)
         claim = Claim(lease.holder, lease.until_us(), loaded.digest)
 
         async def work(tx: Transaction) -> RunRow | None:

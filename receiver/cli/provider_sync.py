@@ -82,7 +82,7 @@ async def _sync(settings: Settings, name: str, streams: tuple[str, ...]) -> RunV
         raise typer.BadParameter(f"the provider has no stream {', '.join(unknown)}, but {known}", param_hint="--stream")
     key = catalog.key(loaded)
     async with opened_store(settings, make=True) as store:
-        lease = Lease(store, key.lease, now_us)
+        lease = Lease(store, key.lease, now_us, length_s=settings.limits.lease_s)
         claim = Claim(lease.holder, lease.until_us(), loaded.digest)
 
         async def work(tx: Transaction) -> RunRow | None:
@@ -102,7 +102,7 @@ async def _replay(settings: Settings, name: str) -> Replayed:
     loaded = catalog.get(name)
     key = catalog.key(loaded)
     async with opened_store(settings) as store:
-        lease = Lease(store, key.lease, now_us)
+        lease = Lease(store, key.lease, now_us, length_s=settings.limits.lease_s)
         if not await lease.take():
             raise ConflictError(f"{name} is being run by {await lease.holder_elsewhere() or 'another process'}")
         runner = Runner(store, rules_of(settings), Metrics(), now_us)

@@ -11,7 +11,6 @@ import structlog
 
 from handlers.ports import Result, Store, Work
 from receiver import feeds as feeds_module
-from receiver import lease as lease_module
 from receiver.duties import Duties
 from receiver.feeds import Feeds
 from receiver.limit_settings import Limits
@@ -50,7 +49,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "_LONG_WAIT_S", (0.05, 0.1))
     monkeypatch.setattr(feeds_module, "LOOK_EVERY_S", 0.1)
     monkeypatch.setattr(feeds_module, "REST_S", 0.2)
-    monkeypatch.setattr(lease_module, "LENGTH_S", 0.6)
 
 
 def settings_for(server: FeedServer, url: str, **more: object) -> Settings:
@@ -64,7 +62,7 @@ def settings_for(server: FeedServer, url: str, **more: object) -> Settings:
         token_url=f"{server.url}/v1/integrators/token",
         **more,  # type: ignore[arg-type]
     )
-    return Settings(database=url, feeds={"datahub": feed})
+    return Settings(database=url, feeds={"datahub": feed}, limits=Limits(lease_s=1))
 
 
 @contextlib.asynccontextmanager

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from handlers.ports import Transaction
 from handlers.provider_runs import ATTEMPTS_MAX, Claim, ProviderKey, end_run, may_start, request_run, start_next
 from handlers.registry_view import RegistryRules
-from receiver import lease as lease_module
 from receiver import providers as providers_module
 from receiver.metrics import Metrics
 from receiver.providers import Providers
@@ -250,7 +249,7 @@ async def service(store: DatabaseStore, folder: Path) -> AsyncIterator[asyncio.E
     """The providers of one process, until the block ends; set the event when a run is wanted."""
     wanted = asyncio.Event()
     runner = Runner(store, RegistryRules(), Metrics(), now_us)
-    providers = Providers(store, Catalog(str(folder)), runner, now_us, wanted, asyncio.Event())
+    providers = Providers(store, Catalog(str(folder)), runner, now_us, wanted, asyncio.Event(), lease_s=0.9)
     providers.start()
     try:
         yield wanted
@@ -291,9 +290,8 @@ async def until(store: DatabaseStore, statuses: list[str]) -> None:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks and leases of parts of a second."""
+    """Looks of parts of a second."""
     monkeypatch.setattr(providers_module, "LOOK_EVERY_S", 0.1)
-    monkeypatch.setattr(lease_module, "LENGTH_S", 0.9)
 
 
 @pytest.mark.usefixtures("quick")

@@ -52,7 +52,7 @@ class Pulling:
     async def run(self, *streams: str, ahead_s: float = 60) -> RunView:
         """Go on by some seconds, and make a run; it as it is shown afterwards."""
         self.now_us += round(ahead_s * 1_000_000)
-        lease = Lease(self.store, self.key.lease, lambda: self.now_us)
+        lease = Lease(self.store, self.key.lease, lambda: self.now_us, length_s=60)
         claim = Claim(lease.holder, lease.until_us(), self.loaded.digest)
         run = await self.store.write(lambda tx: start_now(tx, self.key, claim, "a test", streams, self.now_us))
         assert run is not None
@@ -64,7 +64,7 @@ class Pulling:
     async def cut_off(self, commits: int) -> RunRow:
         """Make a run that loses its provider after so many pages; it as its process leaves it."""
         self.now_us += 120_000_000
-        lease = Lease(self.store, self.key.lease, lambda: self.now_us)
+        lease = Lease(self.store, self.key.lease, lambda: self.now_us, length_s=60)
         claim = Claim(lease.holder, lease.until_us(), self.loaded.digest)
         run = await self.store.write(lambda tx: start_now(tx, self.key, claim, "a test", (), self.now_us))
         assert run is not None
