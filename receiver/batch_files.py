@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple, NoReturn, cast
 from msgspec import Struct
 
 from schemas.errors import InvalidInputError, Problem
-from schemas.events import is_json
+from schemas.json_faults import is_json
 
 STANDARD_INPUT = "-"
 Form = Literal["one", "lines", "either"]

@@ -12,7 +12,7 @@ from receiver.asset_csv import read_rows
 from receiver.batch_files import STANDARD_INPUT, Fault
 from schemas.decimals import decoder
 from schemas.errors import InvalidInputError, Problem
-from schemas.events import DECODE_ERRORS, fault
+from schemas.json_faults import DECODE_ERRORS, fault
 from schemas.wire import to_json
 
 # Of one asset a request brings so many readings at the most, so that a long history is cut into requests too.
@@ -62,7 +62,7 @@ def _from_json(path: str, assets_max: int, batch_id: str | None) -> Iterator[Syn
     try:
         sync = _Sync(_decode_list(body)) if body.lstrip()[:1] == b"[" else _decode(body)
     except DECODE_ERRORS as error:
-        raise fault(error, "$") from error
+        raise fault(error, "$", body) from error
     name = batch_id or sync.sync_batch_id
     if len(sync.assets) <= assets_max and name == sync.sync_batch_id and body.lstrip()[:1] == b"{":
         yield SyncBody(path, body, len(sync.assets))

@@ -99,7 +99,8 @@ class Webhook:
         if not arrival.content_type_is_json:
             raise unsupported_media_type(members=_quarantined(answer))
         if not answer.is_json:
-            raise ProblemError(400, intake.problem.message if intake.problem else "not JSON", members=_quarantined(answer))
+            why = intake.problem.message if intake.problem else "no JSON"
+            raise ProblemError(400, f"the body can't be read: {why}", members=_quarantined(answer))
         if answer.message == "conflict":
             log.warning("batch.conflict", subscription=name, event_batch_id=answer.event_batch_id)
         return Response(_json.encode(answer_body(answer)), media_type="application/json")

@@ -11,7 +11,7 @@ from msgspec import Raw, Struct
 from schemas.asset_sync import ASSETS_MAX, AssetEntry, AssetFailure, Code, CurrentReading, HistoricalReading
 from schemas.decimals import decode_hook, decoder
 from schemas.errors import InvalidInputError, at
-from schemas.events import DECODE_ERRORS, fault
+from schemas.json_faults import DECODE_ERRORS, fault
 from schemas.raw_entries import decode_body, raw_entries
 from schemas.readings import NO_THRESHOLDS, JsonObject, Thresholds
 from schemas.wire import microseconds
@@ -58,7 +58,7 @@ def _entry(raw: Raw, path: str) -> AssetEntry | AssetFailure:
         entry = _decode_entry(raw)
         _check(entry)
     except DECODE_ERRORS as error:
-        return _failure(_identity(raw), fault(error, path).message)
+        return _failure(_identity(raw), fault(error, path, raw, AssetEntry).message)
     return entry if entry.external_asset_id.strip() else AssetFailure(None, ID_REQUIRED)
 
 

@@ -5,7 +5,6 @@ Source: the Datahub asset event group, tables "Standard event envelope", "unit.p
 in a third, typed step by (eventType, eventVersion). Fields that the tables don't name pass.
 """
 
-import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Literal, NamedTuple, TypeVar
@@ -15,6 +14,7 @@ from msgspec import Meta, Raw, Struct
 
 from schemas.errors import DrawbarError, InvalidInputError, Problem
 from schemas.facts import Kind, Location, Meaning
+from schemas.json_faults import DECODE_ERRORS, fault, lone_surrogates_marked
 from schemas.wire import ZonedTime, microseconds
 
 # Any 8-4-4-4-12 hex digits: the documented examples hold ids that are no RFC 4122 variant.
@@ -185,6 +185,13 @@ def _decoder(shape: type[_Shape], common: Callable[[_Shape], Payload]) -> Callab
     return lambda raw: common(decode(raw))
 
 
+SHAPES: dict[tuple[str, int], type[Struct]] = {
+    ("unit.paired", 1): PairedV1,
+    ("unit.paired", 2): PairedV2,
+    ("unit.unpaired", 1): Unpaired,
+    ("unit.unpaired", 2): Unpaired,
+}
+
 DECODERS: dict[tuple[str, int], Callable[[Raw], Payload]] = {
     ("unit.paired", 1): _decoder(PairedV1, _paired),
     ("unit.paired", 2): _decoder(PairedV2, _paired),
@@ -195,43 +202,6 @@ DECODERS: dict[tuple[str, int], Callable[[Raw], Payload]] = {
 _envelope = msgspec.json.Decoder(Envelope)
 _feed = msgspec.json.Decoder(FeedBody)
 _event = msgspec.json.Decoder(Event)
-_json = msgspec.json.Decoder(Raw)
-
-# An escaped pair of surrogates, a lone surrogate (the group), or any other escape.
-_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u([dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
-# A message can quote the input, which can be as large as a body.
-_MESSAGE_CHARACTERS_MAX = 500
-
-
-def lone_surrogates_as_bytes(body: bytes) -> bytes:
-    """JSON takes a lone surrogate where the decoder refuses all around it; as a bad byte it spoils only the text it is in."""
-    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)).encode(errors="surrogatepass") if found[1] else found[0], body)
-
-
-def fault(error: Exception, path: str) -> InvalidInputError:
-    """Turn a decoder's error into ours: its path is relative to what was decoded, which stands at `path` of the whole."""
-    if isinstance(error, InvalidInputError):
-        inner = error.problems[0] if error.problems else Problem("$", error.message)
-    else:
-        # The last one is the decoder's: a message can quote the input, and the input can look like a place.
-        message, at, place = str(error).rpartition(" - at `")
-        inner = Problem(place.rstrip("`"), message) if at else Problem("$", place)
-    problem = Problem(path + inner.path.removeprefix("$"), inner.message[:_MESSAGE_CHARACTERS_MAX])
-    return InvalidInputError(f"{problem.message} - at {problem.path}", (problem,))
-
-
-# What a decoder can raise on hostile bytes: broken JSON and types, broken UTF-8, nesting beyond the stack, impossible dates.
-DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError, InvalidInputError)
-
-
-def is_json(body: bytes) -> bool:
-    """Whether the bytes are one JSON value (RFC 8259), however large its numbers are."""
-    try:
-        body.decode()
-        _json.decode(lone_surrogates_as_bytes(body))
-    except DECODE_ERRORS:
-        return False
-    return True
 
 
 def decode_envelope(body: bytes) -> Envelope:
@@ -240,10 +210,10 @@ def decode_envelope(body: bytes) -> Envelope:
         try:
             envelope = _envelope.decode(body)
         except msgspec.DecodeError:
-            envelope = _envelope.decode(lone_surrogates_as_bytes(body))
+            envelope = _envelope.decode(lone_surrogates_marked(body))
         _time(envelope.event_batch_time, "eventBatchTime")
     except DECODE_ERRORS as error:
-        raise fault(error, "$") from error
+        raise fault(error, "$", lone_surrogates_marked(body), Envelope) from error
     return envelope
 
 
@@ -253,7 +223,7 @@ def decode_feed_body(body: bytes) -> FeedBody:
         try:
             return _feed.decode(body)
         except msgspec.DecodeError:
-            return _feed.decode(lone_surrogates_as_bytes(body))
+            return _feed.decode(lone_surrogates_marked(body))
     except DECODE_ERRORS as error:
         raise fault(error, "$") from error
 
@@ -261,9 +231,13 @@ def decode_feed_body(body: bytes) -> FeedBody:
 def decode_event(entry: Raw, path: str) -> Event:
     """The outer fields of one entry of `eventsData`, which stands at `path`. Raises InvalidInputError."""
     try:
-        return _event.decode(entry)
+        try:
+            return _event.decode(entry)
+        except msgspec.DecodeError:
+            entry = Raw(lone_surrogates_marked(bytes(entry)))
+            return _event.decode(entry)
     except DECODE_ERRORS as error:
-        raise fault(error, path) from error
+        raise fault(error, path, entry, Event) from error
 
 
 def decode_payload(event: Event, path: str) -> Payload:
@@ -274,4 +248,4 @@ def decode_payload(event: Event, path: str) -> Payload:
     try:
         return decode(event.event_data)
     except DECODE_ERRORS as error:
-        raise fault(error, f"{path}.eventData") from error
+        raise fault(error, f"{path}.eventData", event.event_data, SHAPES[event.event_type, event.event_version]) from error

@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from schemas.decimals import decoder
 from schemas.errors import InvalidInputError, Problem
-from schemas.events import DECODE_ERRORS, fault, lone_surrogates_as_bytes
+from schemas.json_faults import DECODE_ERRORS, fault, lone_surrogates_marked
 
 _Body = TypeVar("_Body")
 
@@ -22,7 +22,7 @@ def decode_body(body: bytes, decode: Callable[[bytes], _Body]) -> _Body:
         try:
             return decode(body)
         except msgspec.DecodeError:
-            return decode(lone_surrogates_as_bytes(body))
+            return decode(lone_surrogates_marked(body))
     except DECODE_ERRORS as error:
         raise fault(error, "$") from error
 

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from schemas.assets import Meter
-from schemas.events import fault
+from schemas.json_faults import fault
 from schemas.references import ReferenceCode, ReferenceName
 
 SiteName = Annotated[str, Meta(max_length=1000)]

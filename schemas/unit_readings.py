@@ -9,7 +9,8 @@ from schemas.asset_sync import Code, RequiredCode
 from schemas.asset_sync_decoding import check_time
 from schemas.decimals import Number, decoder
 from schemas.errors import at
-from schemas.events import DECODE_ERRORS, UnitId, fault
+from schemas.events import UnitId
+from schemas.json_faults import DECODE_ERRORS, fault
 from schemas.raw_entries import decode_body, raw_entries
 from schemas.readings import ReadingStatus, Source
 from schemas.wire import ZonedTime
@@ -101,7 +102,7 @@ def _entry(raw: Raw, index: int) -> UnitReadingEntry | UnitReadingFault:
             raise at("$", "Object missing required field `value`")
         check_time(entry.recorded_at, "$.recordedAt")
     except DECODE_ERRORS as error:
-        return UnitReadingFault(_identity(raw), fault(error, f"$.readings[{index}]").message, index)
+        return UnitReadingFault(_identity(raw), fault(error, f"$.readings[{index}]", raw, UnitReadingEntry).message, index)
     return entry
 
 

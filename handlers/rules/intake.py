@@ -14,16 +14,15 @@ from msgspec.structs import replace
 from handlers.rules.facts import copy_of, digest_id
 from schemas.errors import InvalidInputError, Problem
 from schemas.events import (
-    DECODE_ERRORS,
     UUID_PATTERN,
     UnknownEventError,
     decode_envelope,
     decode_event,
     decode_feed_body,
     decode_payload,
-    is_json,
 )
 from schemas.facts import Copy
+from schemas.json_faults import DECODE_ERRORS, as_received, is_json, json_fault
 from schemas.wire import canonical_json, microseconds
 
 Source = Literal["webhook", "feed", "replay"]
@@ -99,7 +98,7 @@ def take_in(arrival: Arrival, organizations: Collection[str] = ()) -> Intake:
     try:
         envelope = decode_envelope(arrival.body)
     except InvalidInputError as error:
-        return Intake(arrival, None, error.problems[0], is_json=is_json(arrival.body))
+        return _no_batch(arrival, error.problems[0])
     batch_id, source = envelope.event_batch_id.lower(), envelope.event_subscription_id.lower()
     batch_time_us = microseconds(envelope.event_batch_time)
     batch_key = _batch_key(batch_id, envelope.events_data)
@@ -111,6 +110,12 @@ def take_in(arrival: Arrival, organizations: Collection[str] = ()) -> Intake:
     return Intake(arrival, Batch(batch_id, source, batch_time_us, batch_key, content_key, entries))
 
 
+def _no_batch(arrival: Arrival, problem: Problem) -> Intake:
+    """That a body can't be read comes before what it would have to say."""
+    unreadable = json_fault(arrival.body)
+    return Intake(arrival, None, unreadable or problem, is_json=unreadable is None)
+
+
 def take_in_feed(arrival: Arrival, feed_id: str, organizations: Collection[str] = ()) -> Intake:
     """Decode an answer of the Feed: a batch of its own, whose source is the feed and whose time is that of its receipt.
 
@@ -120,7 +125,7 @@ def take_in_feed(arrival: Arrival, feed_id: str, organizations: Collection[str] 
     try:
         items = decode_feed_body(arrival.body).items
     except InvalidInputError as error:
-        return Intake(arrival, None, error.problems[0], is_json=is_json(arrival.body))
+        return _no_batch(arrival, error.problems[0])
     received_at_us = arrival.received_at_us
     batch_id = digest_id("feed_", (feed_id, received_at_us, hashlib.sha256(arrival.body).hexdigest()), 24)
     batch_key = _batch_key(batch_id, items)
@@ -144,7 +149,7 @@ def refused(intake: Intake, reason: str) -> Intake:
     source, body = intake.arrival.source, intake.arrival.body
     raws = decode_feed_body(body).items if source == "feed" else decode_envelope(body).events_data
     entries = tuple(
-        replace(entry, copy=None, ignored=False, problem=Problem(entry_path(source, index), reason), raw=bytes(raw))
+        replace(entry, copy=None, ignored=False, problem=Problem(entry_path(source, index), reason), raw=as_received(bytes(raw)))
         for index, (entry, raw) in enumerate(zip(intake.batch.entries, raws, strict=True))
     )
     return replace(intake, batch=replace(intake.batch, entries=entries))
@@ -161,14 +166,14 @@ def decode_entry(
         event_type, event_version = event.event_type, event.event_version
         payload = decode_payload(event, path)
     except UnknownEventError:
-        return Entry(organization_of(raw), event_type, event_version, None, ignored=True, raw=bytes(raw))
+        return Entry(organization_of(raw), event_type, event_version, None, ignored=True, raw=as_received(bytes(raw)))
     except InvalidInputError as error:
-        return Entry(organization_of(raw), event_type, event_version, None, error.problems[0], raw=bytes(raw))
+        return Entry(organization_of(raw), event_type, event_version, None, error.problems[0], raw=as_received(bytes(raw)))
     if organizations and payload.organization_id not in organizations:
         problem = Problem(
             f"{path}.eventData.organizationId", f"organization {payload.organization_id} is not one of this subscription's"
         )
-        return Entry(payload.organization_id, event_type, event_version, None, problem, bound=True, raw=bytes(raw))
+        return Entry(payload.organization_id, event_type, event_version, None, problem, bound=True, raw=as_received(bytes(raw)))
     copy = copy_of(payload, event.event_version, source, batch_key, batch_time_us)
     return Entry(payload.organization_id, event_type, event_version, copy)
 

@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from handlers.rules.patch_values import OutOfRange, decode_entry, decode_list, encode_sorted, in_range
 from schemas.errors import InvalidInputError, Problem
-from schemas.events import DECODE_ERRORS, fault, is_json
+from schemas.json_faults import DECODE_ERRORS, fault
 from schemas.patches import SERIAL_CHARACTERS_MAX, TEXT_CHARACTERS_MAX, AssetPatch
 
 LENGTHS = {
@@ -62,7 +62,7 @@ def check_patches(body: bytes, assets_max: int) -> Checked:
         body.decode()
         entries = decode_list(body)
     except DECODE_ERRORS as error:
-        return _refused(_malformed(body, error))
+        return _refused(fault(error, "$", body).problems[0])
     if not entries:
         return _refused(Problem("$", "Expected `array` of length >= 1"))
     look = _Look()
@@ -167,13 +167,6 @@ class _Look:
 
 def _refused(problem: Problem) -> Checked:
     return Checked((), (Fault(-1, problem),), (), "")
-
-
-def _malformed(body: bytes, error: Exception) -> Problem:
-    """What the decoder says, unless it is misleading: it takes half of a surrogate pair for the end of the text."""
-    if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError) and is_json(body):
-        return Problem("$", "JSON holds half of a surrogate pair, which is no text")
-    return fault(error, "$").problems[0]
 
 
 def _field_path(number: int, name: str) -> str:

@@ -18,7 +18,7 @@ from receiver.api.operation import Call, Operation, json_response
 from receiver.api.problems import bad_request, unsupported_media_type
 from receiver.body import read_body
 from schemas.errors import Problem
-from schemas.events import DECODE_ERRORS, fault
+from schemas.json_faults import DECODE_ERRORS, fault
 
 BODY_BYTES_MAX = 16 * 1024
 _FORM = "application/x-www-form-urlencoded"

@@ -12,8 +12,9 @@ from msgspec import Raw
 
 from handlers.rules.facts import copy_of
 from schemas.errors import InvalidInputError, Problem
-from schemas.events import DECODERS, Payload, UnknownEventError, decode_envelope, decode_event, decode_payload, is_json
+from schemas.events import DECODERS, Payload, UnknownEventError, decode_envelope, decode_event, decode_payload
 from schemas.facts import Location, Meaning
+from schemas.json_faults import HALF_PAIR, NOT_UTF8, TOO_DEEP, is_json
 from tests.support.facts import START_US, body_of, event_of, payloads
 
 ORGANIZATION = "c8c90b90-ad39-4a3d-8b89-c25a22acaa25"
@@ -475,7 +476,7 @@ def test_a_lone_surrogate_spoils_only_its_own_event(escape: str) -> None:
     assert decode_payload(decode_event(entries[0], "$"), "$") == decode(MANUAL)
     with pytest.raises(InvalidInputError) as caught:
         decode_payload(decode_event(entries[1], PLACE), PLACE)
-    assert caught.value.problems[0].path == DATA
+    assert caught.value.problems == (Problem(f"{DATA}.unitId", HALF_PAIR),)
     assert decode_payload(decode_event(entries[2], "$"), "$") == decode(MANUAL)
 
 
@@ -494,7 +495,7 @@ def test_bytes_that_are_no_utf8_spoil_only_their_own_event() -> None:
     assert decode_payload(decode_event(entries[0], "$"), "$") == decode(MANUAL)
     with pytest.raises(InvalidInputError) as caught:
         decode_payload(decode_event(entries[1], PLACE), PLACE)
-    assert caught.value.problems[0].path == DATA
+    assert caught.value.problems == (Problem(f"{DATA}.unitId", NOT_UTF8),)
 
 
 def test_deep_nesting_is_refused() -> None:
@@ -502,7 +503,7 @@ def test_deep_nesting_is_refused() -> None:
     deep = "[" * 100_000 + "]" * 100_000
     with pytest.raises(InvalidInputError) as caught:
         decode_envelope(body_of([]).replace(b"[]", deep.encode()))
-    assert caught.value.problems[0].path == "$"
+    assert caught.value.problems == (Problem("$", TOO_DEEP),)
     assert refusal(json.dumps(MANUAL)[:-1] + f', "extra": {deep}}}').path == PLACE
 
 
