@@ -250,12 +250,13 @@ def test_a_dry_run_tells_what_the_run_would_do_and_does_nothing(cli: Cli) -> Non
     changes = told.pop("changes")
     assert cli("replay", *coming, "--json").json == told
     rows = on_store(database_of(cli), lambda store: feed(store, mark))
-    real: dict[str, list[Any]] = {}
+    real: dict[tuple[str, str], list[Any]] = {}
     for row in rows:
-        real.setdefault(row.unit_id, []).append((row.type, msgspec.json.decode(row.data)))
-    foretold: dict[str, list[Any]] = {}
+        real.setdefault((row.organization_id, row.unit_id), []).append((row.type, msgspec.json.decode(row.data)))
+    foretold: dict[tuple[str, str], list[Any]] = {}
     for change in changes:
-        foretold.setdefault(change["unitId"], []).append((change["type"], change["data"]))
+        unit = (change["data"]["organizationId"], change["unitId"])
+        foretold.setdefault(unit, []).append((change["type"], change["data"]))
     # One run is one transaction here, so that what is told of a unit is told at once.
     assert foretold == real
 

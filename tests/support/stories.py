@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from schemas.facts import Flag, Kind, Location
 from schemas.statements import StatementKind
+from tests.support.story_registry import ExpectedAsset, ExpectedCandidates, ExpectedMissing, ExpectedWaiting, Setting, Step, Steps
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -109,7 +110,7 @@ class EventCounts(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Expected(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All of `expected.toml`."""
+    """All of `expected.toml`. The last four say what the registry holds; they are told in stories that have a `registry.toml`."""
 
     about: str
     batches: BatchCounts
@@ -117,6 +118,10 @@ class Expected(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     units: tuple[ExpectedUnit, ...] = ()
     flags: tuple[ExpectedFlags, ...] = ()
     facts: tuple[ExpectedFact, ...] = ()
+    assets: tuple[ExpectedAsset, ...] = ()
+    missing: tuple[ExpectedMissing, ...] = ()
+    waiting: tuple[ExpectedWaiting, ...] = ()
+    cases: tuple[ExpectedCandidates, ...] = ()
 
 
 class About(FactName, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -146,12 +151,18 @@ class Statements(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Story(NamedTuple):
-    """A named sequence; `batches` are (file name, body) in their order of arrival."""
+    """A named sequence; `batches` are (file name, body) in their order of arrival. `steps` is None without a `registry.toml`."""
 
     name: str
     batches: list[tuple[str, bytes]]
     statements: tuple[Said, ...]
+    steps: tuple[Step, ...] | None
     expected: Expected
+
+
+def load_setting() -> Setting:
+    """What stories of the registry begin with. Raises as `load_stories` does."""
+    return msgspec.toml.decode((FIXTURES / "stories" / "registry.toml").read_bytes(), type=Setting)
 
 
 def load_stories() -> list[Story]:
@@ -165,4 +176,6 @@ def _stories() -> Iterator[Story]:
         said = folder / "statements.toml"
         statements = msgspec.toml.decode(said.read_bytes(), type=Statements).statements if said.exists() else ()
         expected = msgspec.toml.decode((folder / "expected.toml").read_bytes(), type=Expected)
-        yield Story(folder.name, batches, statements, expected)
+        done = folder / "registry.toml"
+        steps = msgspec.toml.decode(done.read_bytes(), type=Steps).steps if done.exists() else None
+        yield Story(folder.name, batches, statements, steps, expected)

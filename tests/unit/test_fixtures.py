@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -12,7 +13,7 @@ from schemas.errors import InvalidInputError
 from schemas.events import Envelope, Payload, UnknownEventError, decode_envelope, decode_event, decode_payload
 from schemas.wire import microseconds, parse_time, time_text
 from tests.support.facts import ORGANIZATION
-from tests.support.stories import FIXTURES, About, ExpectedUnit, FactName, Story, load_stories
+from tests.support.stories import FIXTURES, About, ExpectedCase, ExpectedUnit, FactName, Story, load_stories
 
 STORIES = load_stories()
 DOCUMENTED = sorted((FIXTURES / "datahub").glob("v*/*.json"))
@@ -140,13 +141,43 @@ def test_stories_share_no_unit_and_no_asset() -> None:
 
 @each_story
 def test_story_holds_numbered_batches_and_what_must_come_out(story: Story) -> None:
-    """A story's folder holds `01_….json`, `02_….json` and so on, `expected.toml`, and `statements.toml` if any are made."""
+    """A story's folder holds `01_….json`, `02_….json` and so on, `expected.toml`, and what is said and done besides, if any."""
     names = [name for name, _ in story.batches]
     assert names
     files = {path.name for path in (FIXTURES / "stories" / story.name).iterdir()}
-    assert files - {"statements.toml"} == {*names, "expected.toml"}
+    assert files - {"statements.toml", "registry.toml"} == {*names, "expected.toml"}
     assert ("statements.toml" in files) == bool(story.statements)
+    assert ("registry.toml" in files) == (story.steps is not None)
     assert all(re.fullmatch(rf"{number:02}_[a-z0-9_]+\.json", name) for number, name in enumerate(names, 1))
+
+
+def test_stories_of_the_registry_share_no_vin_and_no_asset() -> None:
+    """Their assets are found by VINs: no other story tells one of theirs, nor brings an asset of the same id."""
+    owners: dict[str, str] = {}
+    for story in STORIES:
+        vins = set(re.findall(rb'"assetVIN": "([^"]+)"', b"".join(body for _, body in story.batches)))
+        for name in {vin.decode() for vin in vins} | {one.external_asset_id for one in story.expected.assets}:
+            owner = owners.setdefault(name, story.name)
+            assert story.steps is None or owner == story.name
+        told = (story.expected.assets, story.expected.missing, story.expected.waiting, story.expected.cases)
+        assert story.steps is not None or not any(told)
+
+
+@each_story
+def test_steps_follow_batches_of_the_story(story: Story) -> None:
+    """Each step is done before the first batch or after one that there is, in the order of these."""
+    places = [["", *(name for name, _ in story.batches)].index(step.after) for step in story.steps or ()]
+    assert places == sorted(places)
+
+
+def test_every_reason_and_every_end_of_a_case_has_a_story() -> None:
+    """Cases of each reason are open, dismissed and resolved in some story, those of a doubtful pairing by its end too."""
+    seen = {
+        (case.reason, case.state, case.resolved_by) for story in STORIES for unit in story.expected.units for case in unit.cases
+    }
+    reasons = get_args(ExpectedCase.__annotations__["reason"])
+    ends = (("open", None), ("dismissed", "dismissed"), ("resolved", "paired"))
+    assert seen == {(reason, *end) for reason in reasons for end in ends} | {("VinMismatch", "resolved", "unpaired")}
 
 
 @each_story
