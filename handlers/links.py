@@ -5,26 +5,20 @@ changes assets, by `follow_vins`. Locks are taken in this order everywhere: unit
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-
-from msgspec.structs import replace
+from types import MappingProxyType
 
 from handlers.attribution import follow_links
 from handlers.ports import Transaction
+from handlers.provisional_assets import provisional_assets
 from handlers.registry_writing import Actor, Writing, begin, history_row
-from handlers.rules.asset_changes import asset_changes
 from handlers.rules.links import (
     can_change,
     linked_asset,
-    provisional_asset,
-    provisional_id,
-    provisional_identity,
-    refreshed,
     told,
-    vin_of,
 )
 from handlers.rules.statements import Recorded, facts_of
 from handlers.unit_ports import Unit
-from schemas.assets import Asset, Change
+from schemas.assets import Change
 from schemas.errors import NotFoundError
 from schemas.facts import Copy, Fact
 from schemas.links import DatahubAsset
@@ -32,6 +26,7 @@ from schemas.registry_records import HistoryRow
 from schemas.vin_records import Touched
 from schemas.wire import to_json_text
 
+# Who computes links again; a change is put down to the event that told the VIN, or else to the last that named the asset.
 _PAIRINGS = Actor("event", "")
 
 # (organization, Datahub asset)
@@ -94,14 +89,15 @@ async def _look_again(tx: Transaction, named: Sequence[DatahubId], now_us: int) 
     for organization_id, datahub_asset_ids in sorted(by_organization.items()):
         # Under the lock, so that of two transactions that found the same thing new, the later sees what the earlier recorded.
         writing = await begin(tx, organization_id, _PAIRINGS, now_us)
-        facts = await _facts(tx, organization_id, datahub_asset_ids)
+        facts, by = await _facts(tx, organization_id, datahub_asset_ids)
         stored = {row.datahub_asset_id: row for row in await tx.links.of_ids(organization_id, datahub_asset_ids)}
         right = {each: told(organization_id, each, facts.get(each, ())) for each in datahub_asset_ids}
         rows = [row for row in right.values() if row is not None]
         gone = [each for each, row in right.items() if row is None]
         changed = [row for row in rows if row != stored.get(row.datahub_asset_id)]
         await tx.links.put(changed, [(organization_id, each) for each in gone if each in stored])
-        moved = await _settle(tx, writing, rows, gone)
+        by |= {row.datahub_asset_id: Actor("event", row.event_key) for row in rows if row.event_key}
+        moved = await _settle(tx, writing, rows, gone, by)
         differing = {
             row.datahub_asset_id
             for row in changed
@@ -113,8 +109,10 @@ async def _look_again(tx: Transaction, named: Sequence[DatahubId], now_us: int) 
     return wrong
 
 
-async def _facts(tx: Transaction, organization_id: str, datahub_asset_ids: Sequence[str]) -> dict[str, list[Fact]]:
-    """The facts that count and name one of these, whatever units they are of."""
+async def _facts(
+    tx: Transaction, organization_id: str, datahub_asset_ids: Sequence[str]
+) -> tuple[dict[str, list[Fact]], dict[str, Actor]]:
+    """The facts that count and name one of these, whatever units they are of; and the last that named it, void or not."""
     copies = await tx.links.copies_naming(organization_id, datahub_asset_ids)
     said = await tx.links.statements_naming(organization_id, datahub_asset_ids)
     keys = sorted({copy.event_key for copy in copies} | {each.event_key for each in said})
@@ -124,13 +122,23 @@ async def _facts(tx: Transaction, organization_id: str, datahub_asset_ids: Seque
     for fact in facts_of(Recorded(copies, statements)):
         if fact.asset_id is not None:
             found.setdefault(fact.asset_id, []).append(fact)
-    return found
+    named = [(copy.at_us, copy.event_key, copy.asset_id) for copy in copies]
+    named += [(each.fact_at_us, each.event_key, each.asset_id) for each in said if each.fact_at_us is not None]
+    last = {asset_id: Actor("event", event_key) for _, event_key, asset_id in sorted(named, key=lambda one: one[:2]) if asset_id}
+    return found, last
 
 
-async def _settle(tx: Transaction, writing: Writing, rows: Sequence[DatahubAsset], gone: Sequence[str]) -> set[str]:
+async def _settle(
+    tx: Transaction,
+    writing: Writing,
+    rows: Sequence[DatahubAsset],
+    gone: Sequence[str],
+    by: Mapping[str, Actor] = MappingProxyType({}),
+) -> set[str]:
     """Bring the links of Datahub assets, whose organization's registry is locked, to what holds; those that changed.
 
-    Of those that are `gone` nothing is recorded: they are linked only where an operator said so.
+    Of those that are `gone` nothing is recorded: they are linked only where an operator said so. `by` says whose doing a change
+    of each of them is, where it isn't the writer's.
     """
     organization_id = writing.organization_id
     ids = [row.datahub_asset_id for row in rows]
@@ -145,10 +153,10 @@ async def _settle(tx: Transaction, writing: Writing, rows: Sequence[DatahubAsset
             own.append(row)
         else:
             after[row.datahub_asset_id] = target
-    after |= await _provisional(tx, writing, own)
+    after |= await provisional_assets(tx, writing, own, by)
     changed = sorted(each for each in {*ids, *gone} if before.get(each) != after.get(each))
     if changed:
-        history = await _told_of(tx, writing, {row.datahub_asset_id: row for row in rows}, before, after, changed)
+        history = await _told_of(tx, writing, before, after, changed, by)
         await tx.registry.assets.put_links(
             organization_id,
             [(each, after[each]) for each in changed if each in after],
@@ -173,68 +181,13 @@ async def _holders(tx: Transaction, organization_id: str, rows: Sequence[Datahub
     return found
 
 
-async def _provisional(tx: Transaction, writing: Writing, rows: Sequence[DatahubAsset]) -> dict[str, str]:
-    """By Datahub asset, the id of its provisional asset, which is made if there is none, and has the VIN of now."""
-    if not rows:
-        return {}
-    organization_id = writing.organization_id
-    identities = [provisional_identity(row.datahub_asset_id) for row in rows]
-    assets = await tx.registry.assets.meant(organization_id, identities, identities)
-    by_own_id = {asset.external_asset_id: asset for asset in assets}
-    codes = {asset.code for asset in assets}
-    aliased = {alias: asset for asset in assets for alias in asset.aliases}
-    missing = [row for row, identity in zip(rows, identities, strict=True) if identity not in by_own_id]
-    numbers = iter(await tx.registry.assets.mint(len(missing)))
-    ids = await _free_ids(tx, organization_id, [row.datahub_asset_id for row in missing])
-    found: dict[str, str] = {}
-    put: dict[str, tuple[Asset | None, Asset, Actor | None]] = {}
-    for row, identity in zip(rows, identities, strict=True):
-        by = _actor(writing, row)
-        asset = by_own_id.get(identity)
-        if asset is None:
-            asset_id = ids[row.datahub_asset_id]
-            code = identity if identity not in codes else f"{identity} {asset_id}"
-            asset = provisional_asset(row, asset_id, next(numbers), code, writing.now_us)
-            put[asset_id] = (None, asset, by)
-            if holder := aliased.get(identity):
-                # It was taken over, and is so no more: whoever asks for it means the Datahub asset.
-                first, latest, _ = put.get(holder.asset_id, (holder, holder, None))
-                aliases = tuple(alias for alias in latest.aliases if alias != identity)
-                put[holder.asset_id] = (first, replace(latest, aliases=aliases, updated_at_us=writing.now_us), by)
-        elif asset.origin == "datahub" and (fresh := refreshed(asset, row, writing.now_us)) != asset:
-            put[asset.asset_id] = (asset, fresh, by)
-        found[row.datahub_asset_id] = asset.asset_id
-    await tx.registry.assets.put(organization_id, [(asset, vin_of(asset.serial)) for _, asset, _ in put.values()])
-    made = [(asset.external_asset_id, asset.asset_id) for before, asset, _ in put.values() if before is None]
-    await tx.links.move_identities(organization_id, made)
-    await tx.registry.journal.add_asset_changes(
-        organization_id,
-        [
-            history_row(writing, asset.asset_id, to_json_text(tuple(asset_changes(before, asset))), by)
-            for before, asset, by in put.values()
-        ],
-    )
-    return found
-
-
-async def _free_ids(tx: Transaction, organization_id: str, datahub_asset_ids: Sequence[str]) -> dict[str, str]:
-    """By Datahub asset, the first id of its provisional assets that no asset has."""
-    found: dict[str, str] = {}
-    number = 0
-    while wanted := {each: provisional_id(organization_id, each, number) for each in datahub_asset_ids if each not in found}:
-        taken = {asset.asset_id for asset in await tx.registry.assets.of_ids(organization_id, sorted(wanted.values()))}
-        found |= {each: asset_id for each, asset_id in wanted.items() if asset_id not in taken}
-        number += 1
-    return found
-
-
 async def _told_of(
     tx: Transaction,
     writing: Writing,
-    rows: Mapping[str, DatahubAsset],
     before: Mapping[str, str],
     after: Mapping[str, str],
     changed: Sequence[str],
+    by: Mapping[str, Actor],
 ) -> list[HistoryRow]:
     """The Datahub assets of each asset that loses or gets one, before and after, for its history."""
     moved: dict[str, list[str]] = {}
@@ -246,12 +199,6 @@ async def _told_of(
     for asset_id, those in sorted(moved.items()):
         had = stored.get((writing.organization_id, asset_id), [])
         has = sorted({*had} - set(those) | {each for each in those if after.get(each) == asset_id})
-        row = rows.get(those[0])
-        by = _actor(writing, row) if row else None
-        history.append(history_row(writing, asset_id, to_json_text((Change("datahubAssetIds", had, has),)), by))
+        changes = to_json_text((Change("datahubAssetIds", had, has),))
+        history.append(history_row(writing, asset_id, changes, by.get(those[0])))
     return history
-
-
-def _actor(writing: Writing, row: DatahubAsset) -> Actor | None:
-    """Pairings have no actor of their own: it is the event that told the VIN."""
-    return Actor("event", row.event_key) if writing.actor.kind == "event" else None

@@ -51,8 +51,9 @@ async def test_a_pairing_makes_a_provisional_asset(registry: RegistryApi) -> Non
     assert (await registry.get(f"units/{UNIT}"))["pairing"]["registryAssetId"] == ours
     (change,) = (await registry.get("changes"))["items"]
     assert change["data"]["registryAssetId"] == ours
+    (key,) = pairing["events"]
     entries = await registry.items(f"assets/{ours}/history")
-    assert {entry["actor"]["kind"] for entry in entries} == {"event"}
+    assert [entry["actor"] for entry in entries] == [{"kind": "event", "name": key}] * 2
 
 
 async def test_a_new_asset_takes_a_provisional_one_over(registry: RegistryApi) -> None:
@@ -166,6 +167,20 @@ async def test_an_assertion_links_too(registry: RegistryApi) -> None:
     assert await linked(registry) == "T1"
     await registry.post("pairings/assertions", {**said, "kind": "unpaired", "at": "2025-05-12T22:30:00Z"}, 201)
     assert await linked(registry) == "T1"
+
+
+async def test_a_link_is_put_down_to_what_named_the_asset(registry: RegistryApi) -> None:
+    """The history of an asset names the assertion that gave it a Datahub asset, with a VIN or without, also where it is void."""
+    said = {"kind": "paired", "unitId": UNIT, "assetId": A, "at": "2025-05-12T22:20:00Z"}
+    key = (await registry.post("pairings/assertions", said, 201))["eventKey"]
+    actor = {"kind": "event", "name": key}
+    assert [entry["actor"] for entry in await registry.items(f"assets/{A}/history")] == [actor, actor]
+    await registry.put_asset(externalAssetId="T1", serial=VIN)
+    await registry.post("pairings/assertions", {**said, "assetVin": VIN}, 201)
+    await registry.post("pairings/assertions", {"kind": "void", "eventKey": key}, 201)
+    taken, given, _ = await registry.items("assets/T1/history")
+    assert (taken["actor"], taken["changes"]) == (actor, [{"field": "datahubAssetIds", "from": [A], "to": []}])
+    assert (given["actor"], given["changes"]) == (actor, [{"field": "datahubAssetIds", "from": [], "to": [A]}])
 
 
 async def test_links_stay_within_their_organization(registry: RegistryApi) -> None:
