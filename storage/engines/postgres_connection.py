@@ -98,8 +98,8 @@ class PostgresConnection:
         """How many rows changed."""
         text, arguments = statement.bind("postgres", values)
         status = await self._guard(statement.name, partial(self._raw.execute, text.sql, *escape_arguments(arguments)))
-        verb, *_, count = status.split()
-        return int(count) if verb in {"INSERT", "UPDATE", "DELETE"} else 0
+        words = status.split()
+        return int(words[-1]) if words[0] in {"INSERT", "UPDATE", "DELETE"} else 0
 
     async def execute_many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> None:
         """Once for each row."""

@@ -38,6 +38,13 @@ def _statement(sql: str) -> Statement:
     return parse(f"-- name: it\n-- A statement.\n{sql}")["it"]
 
 
+async def test_a_statement_that_changes_no_row_counts_none(engine: Engine) -> None:
+    """Whatever the server calls it: one word, several, or a count of rows that were read."""
+    statements = [_statement(sql) for sql in ("SET LOCAL enable_seqscan = on", "CREATE TABLE made (n BIGINT)", "SELECT 1")]
+    for statement in statements:
+        assert await engine.write(lambda connection, run=statement: connection.execute(run)) == 0  # type: ignore[misc]
+
+
 async def test_a_deadlock_is_run_again(engine: Engine) -> None:
     """Of two transactions that wait for each other one runs again as a whole, even with a savepoint around the collision."""
     await create(engine, "a", "b")
