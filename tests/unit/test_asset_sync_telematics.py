@@ -45,6 +45,14 @@ def _counts(registry: RegistryModel) -> tuple[int, int]:
         pytest.param({"meters": [{"meterCode": "HOURS"}]}, (0, 1), id="another meter"),
         pytest.param({}, (0, 1), id="the asset alone"),
         pytest.param({"meters": [], "meterReadings": None}, (0, 1), id="empty lists"),
+        pytest.param(
+            {
+                "meters": [{"meterCode": KM, "currentReading": READING}],
+                "meterReadings": [{"meterCode": KM, **READING, "value": 0}],
+            },
+            (1, 0),
+            id="a catch-up",
+        ),
         pytest.param({"meterReadings": [{"meterCode": KM, **READING}]}, (0, 0), id="a backfill"),
         pytest.param({"meters": [], "meterReadings": [{"meterCode": KM, **READING}]}, (0, 0), id="a backfill with empty meters"),
         pytest.param(

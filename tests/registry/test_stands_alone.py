@@ -1,0 +1,65 @@
+"""Each asset stands alone: what the store refuses of one leaves nothing of it, and all of its siblings."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pytest
+import structlog
+
+from schemas.errors import StoreUnavailableError
+from schemas.registry_records import ReadingRow
+from storage.readings import ReadingTables
+from tests.support.registry import RegistryApi
+
+KM = "ODOMETER_KM"
+BAD = Decimal(666)
+
+
+def _entry(identity: str, value: int) -> dict[str, object]:
+    reading = {"meterCode": KM, "value": value, "unit": "KM", "recordedAt": "2024-11-18T08:00:00Z"}
+    return {"externalAssetId": identity, "name": identity, "meterReadings": [reading]}
+
+
+BODY = {"syncBatchId": "b", "assets": [_entry("A", 1), _entry("B", int(BAD)), {"externalAssetId": "C"}, _entry("D", 2)]}
+
+
+async def test_what_the_store_refuses_of_one_asset_is_its_own_error(
+    registry: RegistryApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fails alone, whole, and with a line in the log; its siblings are stored, and a retry brings it in without doubling."""
+    insert = ReadingTables.insert
+
+    async def broken(self: ReadingTables, organization_id: str, rows: Sequence[ReadingRow]) -> None:
+        twice = [row for row in rows if row.value == BAD]
+        await insert(self, organization_id, [*rows, *twice])
+
+    with monkeypatch.context() as patch, structlog.testing.capture_logs() as lines:
+        patch.setattr(ReadingTables, "insert", broken)
+        answer = await registry.sync(BODY)
+    assert [(result["externalAssetId"], result["status"]) for result in answer["results"]] == [("A", "CREATED"), ("D", "CREATED")]
+    assert answer["errors"] == [
+        {"externalAssetId": "B", "message": "the asset could not be stored: ConflictError", "status": "FAILED"},
+        {"externalAssetId": "C", "message": "name is required", "status": "FAILED"},
+    ]
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == ["sync.asset_refused_by_store"]
+    assert [asset["externalAssetId"] for asset in await registry.items("assets")] == ["A", "D"]
+
+    again = await registry.sync(BODY)
+    assert [result["status"] for result in again["results"]] == ["UPDATED", "CREATED", "UPDATED"]
+    for identity, value in (("A", 1), ("B", 666), ("D", 2)):
+        readings = await registry.items(f"assets/{identity}/meters/{KM}/readings")
+        assert [reading["value"] for reading in readings] == [value]
+
+
+async def test_a_store_that_is_away_takes_none_of_a_sync(registry: RegistryApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is no asset's fault: the whole is 503 with Retry-After, nothing is applied, and the same sync can come again."""
+
+    async def away(*_: object) -> None:
+        raise StoreUnavailableError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ReadingTables, "insert", away)
+        answer = await registry.api.ask("/api/v1/assets/sync", registry.headers, "POST", json=BODY)
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    assert await registry.items("assets") == []
+    assert [result["status"] for result in (await registry.sync(BODY))["results"]] == ["CREATED"] * 3
