@@ -45,7 +45,7 @@ async def store_page(tx: Transaction, run: RunContext, page: ProviderPage) -> Pa
     if page.entity in _ENTITIES:
         seen = [record.external_id for record in refused if record.external_id is not None]
         await tx.providers.entities.see(run.organization_id, run.provider, page.entity, seen, run.run_id, run.now_us)
-    await tx.providers.refused.resolve(run.organization_id, run.provider, page.stream, page.scope, sorted(set(kept)))
+    await tx.providers.refused.resolve(run.organization_id, run.provider, page.stream, page.scope, sorted(set(kept)), run.now_us)
     if page.watermark_us is not None:
         await tx.providers.runs.set_watermark(run.organization_id, run.provider, page.stream, page.scope, page.watermark_us)
     return PageCounts(outcomes.count("created"), outcomes.count("updated"), outcomes.count("unchanged"), len(refused))

@@ -34,6 +34,10 @@ class Runs(Protocol):
         """Those that wait or are under way, oldest first."""
         ...
 
+    async def drop_ended(self, before_us: int) -> int:
+        """Forget some of the runs that ended before a time; how many. The last one of a provider stays."""
+        ...
+
     async def put_stream(self, row: StreamRow) -> None: ...
 
     async def streams_of(self, organization_id: str, run_ids: Sequence[int]) -> list[StreamRow]: ...
@@ -115,15 +119,21 @@ class Refused(Protocol):
         """Add entries, or bring those of the same stream, scope and key up to date: one that was resolved waits again."""
         ...
 
-    async def resolve(self, organization_id: str, provider: str, stream: str, scope: str, keys: Sequence[str]) -> None:
+    async def resolve(
+        self, organization_id: str, provider: str, stream: str, scope: str, keys: Sequence[str], now_us: int
+    ) -> None:
         """Records with these keys have been stored."""
         ...
 
-    async def resolve_unlisted(self, organization_id: str, provider: str, stream: str, run_id: int) -> None:
+    async def resolve_unlisted(self, organization_id: str, provider: str, stream: str, run_id: int, now_us: int) -> None:
         """A complete run of a stream hasn't brought these any more."""
         ...
 
-    async def set_state(self, organization_id: str, entry_ids: Sequence[int], state: str) -> None: ...
+    async def set_state(self, organization_id: str, entry_ids: Sequence[int], state: str, now_us: int) -> None: ...
+
+    async def drop_settled(self, before_us: int) -> int:
+        """Forget some of the entries that were resolved or discarded before a time and haven't come again since; how many."""
+        ...
 
     async def set_problem(self, row: RefusedRow) -> None:
         """What is wrong with an entry now, and under which definition."""

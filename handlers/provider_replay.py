@@ -50,7 +50,7 @@ async def replay_some(
             else:
                 mine.append((row, mapped))
         resolved += await _store(tx, writing, run, stream, entity, mine, counters[stream])
-    await refused.set_state(run.organization_id, resolved, "resolved")
+    await refused.set_state(run.organization_id, resolved, "resolved", run.now_us)
     return Replayed(len(resolved), len(rows) - len(resolved), rows[-1].entry_id)
 
 

@@ -32,7 +32,7 @@ async def finish_stream(tx: Transaction, run: RunContext, ending: Ending, guard:
     elif row.entity in ("assets", "meters"):
         row = row._replace(absence=ending.why_not)
     if ending.whole:
-        await tx.providers.refused.resolve_unlisted(run.organization_id, run.provider, row.stream, run.run_id)
+        await tx.providers.refused.resolve_unlisted(run.organization_id, run.provider, row.stream, run.run_id, run.now_us)
     await tx.providers.runs.put_stream(row)
     return row
 

@@ -120,6 +120,8 @@ class Duties:
             log.info("bodies.dropped", deliveries=dropped, days=retention.raw_bodies_days)
         if retention.patches_days is not None:
             await self._drop_patches(now_us - retention.patches_days * DAY_US)
+        if retention.providers_days is not None:
+            await self._drop_provider_runs(now_us - retention.providers_days * DAY_US)
         if retention.alerts_days is not None:
             await self._drop_alerts(now_us - retention.alerts_days * DAY_US)
 
@@ -127,6 +129,14 @@ class Duties:
         """Some jobs in each transaction, so that nobody waits long."""
         while dropped := await self._store.write(lambda tx: tx.patches.drop_ended(before_us)):
             log.info("patches.dropped", jobs=dropped, days=self._settings.retention.patches_days)
+
+    async def _drop_provider_runs(self, before_us: int) -> None:
+        """The same for runs of providers, and for quarantined records of theirs that nobody has to look at any more."""
+        days = self._settings.retention.providers_days
+        while dropped := await self._store.write(lambda tx: tx.providers.runs.drop_ended(before_us)):
+            log.info("provider.runs.dropped", runs=dropped, days=days)
+        while dropped := await self._store.write(lambda tx: tx.providers.refused.drop_settled(before_us)):
+            log.info("provider.quarantine.dropped", records=dropped, days=days)
 
     async def _drop_alerts(self, before_us: int) -> None:
         """The same for alerts that could not be delivered."""

@@ -89,6 +89,12 @@ class Retention(Struct, frozen=True):
         Days | None,
         Meta(description="Days to keep bulk patches and their errors after they have ended; unset keeps them."),
     ] = 90
+    providers_days: Annotated[
+        Days | None,
+        Meta(
+            description="Days to keep runs of providers, and records of theirs that were resolved or discarded; unset keeps them."
+        ),
+    ] = 90
     alerts_days: Annotated[
         Days | None,
         Meta(description="Days to keep alerts that could not be delivered; unset keeps them."),

@@ -7,6 +7,7 @@ from storage.engine import Connection
 from storage.statements import load
 
 SQL = load("provider_quarantine")
+_DELETE_AT_ONCE = 100
 # What a record of a kind belongs to.
 PARENTS = {"assets": "", "meters": "assets", "readings": "meters", "consumption": "meters"}
 
@@ -21,21 +22,42 @@ class ProviderQuarantineTable:
         """Add entries, or bring those of the same stream, scope and key up to date."""
         await self._connection.execute_many(SQL["put"], rows)
 
-    async def resolve(self, organization_id: str, provider: str, stream: str, scope: str, keys: Sequence[str]) -> None:
+    async def resolve(
+        self, organization_id: str, provider: str, stream: str, scope: str, keys: Sequence[str], now_us: int
+    ) -> None:
         """Records with these keys have been stored."""
         await self._connection.execute(
-            SQL["resolve"], organization_id=organization_id, provider=provider, stream=stream, scope=scope, keys=keys
+            SQL["resolve"],
+            organization_id=organization_id,
+            provider=provider,
+            stream=stream,
+            scope=scope,
+            keys=keys,
+            now_us=now_us,
         )
 
-    async def resolve_unlisted(self, organization_id: str, provider: str, stream: str, run_id: int) -> None:
+    async def resolve_unlisted(self, organization_id: str, provider: str, stream: str, run_id: int, now_us: int) -> None:
         """A complete run hasn't brought these any more."""
         await self._connection.execute(
-            SQL["resolve_unlisted"], organization_id=organization_id, provider=provider, stream=stream, run_id=run_id
+            SQL["resolve_unlisted"],
+            organization_id=organization_id,
+            provider=provider,
+            stream=stream,
+            run_id=run_id,
+            now_us=now_us,
         )
 
-    async def set_state(self, organization_id: str, entry_ids: Sequence[int], state: str) -> None:
+    async def set_state(self, organization_id: str, entry_ids: Sequence[int], state: str, now_us: int) -> None:
         """Entries are resolved or discarded."""
-        await self._connection.execute(SQL["set_state"], organization_id=organization_id, entry_ids=list(entry_ids), state=state)
+        await self._connection.execute(
+            SQL["set_state"], organization_id=organization_id, entry_ids=list(entry_ids), state=state, now_us=now_us
+        )
+
+    async def drop_settled(self, before_us: int) -> int:
+        """Forget entries that were resolved or discarded before a time, so many in one transaction at most; how many."""
+        keys = await self._connection.fetch(SQL["settled_before"], before_us=before_us, limit=_DELETE_AT_ONCE)
+        await self._connection.execute_many(SQL["delete"], keys)
+        return len(keys)
 
     async def set_problem(self, row: RefusedRow) -> None:
         """What is wrong with an entry now."""

@@ -7,6 +7,7 @@ from storage.engine import Connection
 from storage.statements import load
 
 SQL = load("provider_runs")
+_DELETE_AT_ONCE = 100
 
 
 class ProviderRunTables:
@@ -55,6 +56,13 @@ class ProviderRunTables:
         """Runs that wait or are under way, oldest first."""
         rows = await self._connection.fetch(SQL["open_runs"], organization_id=organization_id, provider=provider)
         return [RunRow(*row) for row in rows]
+
+    async def drop_ended(self, before_us: int) -> int:
+        """Forget runs that ended before a time, so many in one transaction at most; how many. The last of a provider stays."""
+        keys = await self._connection.fetch(SQL["ended_before"], before_us=before_us, limit=_DELETE_AT_ONCE)
+        for name in ("delete_streams", "delete_run"):
+            await self._connection.execute_many(SQL[name], keys)
+        return len(keys)
 
     async def put_stream(self, row: StreamRow) -> None:
         """How a stream went in a run."""

@@ -200,7 +200,7 @@ async def _discard(settings: Settings, name: str, ids: list[str]) -> list[str]:
                 refused.append(f"{ref}: " + ("there is no such entry" if found is None else f"is {found.state} already"))
             else:
                 numbers.append(found.entry_id)
-        await tx.providers.refused.set_state(key.organization_id, numbers, "discarded")
+        await tx.providers.refused.set_state(key.organization_id, numbers, "discarded", now_us())
 
     async with opened_store(settings) as store:
         await store.write(work)

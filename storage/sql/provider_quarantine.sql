@@ -12,25 +12,40 @@ SET state = CASE WHEN provider_quarantine.state = 'discarded' THEN 'discarded' E
     problems = excluded.problems, external_id = excluded.external_id, waits_for = excluded.waits_for,
     definition_hash = excluded.definition_hash, last_seen_us = excluded.last_seen_us,
     times_seen = provider_quarantine.times_seen + 1, last_run_id = excluded.last_run_id, raw = excluded.raw,
-    parent = excluded.parent
+    parent = excluded.parent,
+    settled_us = CASE WHEN provider_quarantine.state = 'discarded' THEN provider_quarantine.settled_us ELSE NULL END
 
 -- name: resolve
 -- Records with these keys have been stored.
 UPDATE provider_quarantine
-SET state = 'resolved'
+SET state = 'resolved', settled_us = :now_us
 WHERE organization_id = :organization_id AND provider = :provider AND stream = :stream AND scope = :scope
   AND record_key in_list(:keys) AND state = 'waiting'
 
 -- name: resolve_unlisted
 -- A complete run hasn't brought these any more.
 UPDATE provider_quarantine
-SET state = 'resolved'
+SET state = 'resolved', settled_us = :now_us
 WHERE organization_id = :organization_id AND provider = :provider AND stream = :stream AND state = 'waiting'
   AND last_run_id <> :run_id
 
 -- name: set_state
 -- Entries that are resolved or discarded.
-UPDATE provider_quarantine SET state = :state WHERE organization_id = :organization_id AND entry_id in_ints(:entry_ids)
+UPDATE provider_quarantine
+SET state = :state, settled_us = :now_us
+WHERE organization_id = :organization_id AND entry_id in_ints(:entry_ids)
+
+-- name: settled_before
+-- Entries that were resolved or discarded before a time, and haven't come again since.
+SELECT organization_id, entry_id
+FROM provider_quarantine
+WHERE settled_us < :before_us AND last_seen_us < :before_us
+ORDER BY settled_us
+LIMIT :limit
+
+-- name: delete
+-- One entry.
+DELETE FROM provider_quarantine WHERE organization_id = :organization_id AND entry_id = :entry_id
 
 -- name: set_problem
 -- What is wrong with an entry under another definition.

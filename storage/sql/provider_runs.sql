@@ -58,6 +58,27 @@ FROM provider_runs
 WHERE organization_id = :organization_id AND provider = :provider AND status IN ('queued', 'running')
 ORDER BY run_id
 
+-- name: ended_before
+-- Runs that ended before a time, but not the last one of their provider.
+SELECT ended.organization_id, ended.run_id
+FROM provider_runs AS ended
+WHERE ended.ended_at_us < :before_us
+  AND EXISTS (
+    SELECT 1
+    FROM provider_runs AS later
+    WHERE later.organization_id = ended.organization_id AND later.provider = ended.provider AND later.run_id > ended.run_id
+  )
+ORDER BY ended.ended_at_us
+LIMIT :limit
+
+-- name: delete_streams
+-- How the streams of a run went.
+DELETE FROM provider_run_streams WHERE organization_id = :organization_id AND run_id = :run_id
+
+-- name: delete_run
+-- A run.
+DELETE FROM provider_runs WHERE organization_id = :organization_id AND run_id = :run_id
+
 -- name: put_stream
 -- How a stream went.
 INSERT INTO provider_run_streams (organization_id, run_id, stream, place, entity, status, is_full, pages, fetched, created, updated,
