@@ -12,6 +12,7 @@ from handlers.patches import KEY_CHARACTERS_MAX, PatchRequest, accept
 from handlers.ports import Store
 from handlers.queries.patches import get_bulk_patch
 from receiver.batch_files import STANDARD_INPUT, Fault
+from receiver.cli.api_client import ApiClient, ClientOption, SecretOption, UrlOption, api_client
 from receiver.cli.common import (
     INTERRUPTED,
     PROBLEMS,
@@ -24,8 +25,7 @@ from receiver.cli.common import (
     viewer_of,
 )
 from receiver.cli.output import print_json, say, warn
-from receiver.cli.patch_sender import PatchSender
-from receiver.cli.send import is_http
+from receiver.cli.patch_sender import send_patch, wait_for_end
 from receiver.cli.summary import FAULTS_SHOWN, Report, progress, show_faults
 from receiver.patch_worker import PatchWorker
 from receiver.settings import Settings, SettingsError
@@ -44,11 +44,9 @@ def patch(
     ],
     config: ConfigOption = None,
     organization: OrganizationOption = None,
-    to: Annotated[str | None, typer.Option(metavar="URL", help="Send it to this receiver instead of the store.")] = None,
-    client: Annotated[str, typer.Option(help="With --to: the id of the API client.")] = "operator",
-    secret: Annotated[
-        str | None, typer.Option(help="With --to: the client's secret, instead of the configured one of the operator.")
-    ] = None,
+    to: UrlOption = None,
+    client: ClientOption = "operator",
+    secret: SecretOption = None,
     key: Annotated[
         str | None, typer.Option(help="A text under which the same patch can be given again and is done once.")
     ] = None,
@@ -72,8 +70,8 @@ def patch(
             asked = PatchRequest(organization_id, CLIENT_ID, key, body)
             job = run(_into_store(settings, asked, wait=wait))
         else:
-            sender = _sender(settings, to, client, secret, organization)
-            job = run(_send(sender, body, key or str(uuid.uuid4()), wait=wait))
+            asker = api_client(settings, to, client, secret, organization)
+            job = run(_send(asker, body, key or str(uuid.uuid4()), wait=wait))
     except InvalidInputError as error:
         if isinstance(error, SettingsError):
             raise
@@ -122,22 +120,12 @@ async def _work_until_ended(store: Store, job: PatchJob, report: Report) -> None
         await worker.release()
 
 
-def _sender(settings: Settings, url: str, client: str, secret: str | None, organization: str | None) -> PatchSender:
-    if not is_http(url):
-        raise typer.BadParameter(f"expected http://HOST:PORT or https://HOST, got {url!r}", param_hint="--to")
-    if secret is None and client == "operator" and settings.operator_secret is not None:
-        secret = settings.operator_secret.reveal()
-    if secret is None:
-        raise typer.BadParameter(f"the secret of the client {client!r} is needed", param_hint="--secret")
-    return PatchSender(url, client, secret, viewer_of(organization).organization_id)
-
-
-async def _send(sender: PatchSender, body: bytes, key: str, *, wait: bool) -> BulkPatch:
-    async with sender:
-        job = await sender.send(body, key)
+async def _send(client: ApiClient, body: bytes, key: str, *, wait: bool) -> BulkPatch:
+    async with client:
+        job = await send_patch(client, body, key)
         if wait:
             with progress("assets") as report:
-                job = await sender.wait(job, report)
+                job = await wait_for_end(client, job, report)
         return job
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from handlers.ports import Transaction
 from handlers.registry import Actor
 from handlers.registry_view import RegistryRules
 from receiver.batch_files import Fault
+from receiver.cli.api_client import ApiClient, ClientOption, SecretOption, UrlOption, api_client
 from receiver.cli.common import (
     INTERRUPTED,
     PROBLEMS,
@@ -25,9 +27,8 @@ from receiver.cli.common import (
     viewer_of,
 )
 from receiver.cli.output import print_json, print_table, warn
-from receiver.cli.send import is_http
 from receiver.cli.summary import FAULTS_SHOWN, progress, show_faults
-from receiver.cli.sync_sender import SyncSender
+from receiver.cli.sync_sender import send_sync
 from receiver.settings import Settings
 from receiver.sync_files import SyncBody, sync_bodies
 from receiver.wiring import now_us
@@ -75,11 +76,9 @@ def sync(
     ],
     config: ConfigOption = None,
     organization: OrganizationOption = None,
-    to: Annotated[str | None, typer.Option(metavar="URL", help="Send them to this receiver instead of the store.")] = None,
-    client: Annotated[str, typer.Option(help="With --to: the id of the API client.")] = "operator",
-    secret: Annotated[
-        str | None, typer.Option(help="With --to: the client's secret, instead of the configured one of the operator.")
-    ] = None,
+    to: UrlOption = None,
+    client: ClientOption = "operator",
+    secret: SecretOption = None,
     batch_id: Annotated[
         str | None, typer.Option(help="syncBatchId of what is sent: the same files again under it are a retry.")
     ] = None,
@@ -118,18 +117,13 @@ async def _sync(sender: Sender, bodies: Iterator[SyncBody], total: Total, faults
 
 
 def _sender(settings: Settings, organization: str | None, to: str | None, client: str, secret: str | None) -> Sender:
+    if to is not None:
+        asker = api_client(settings, to, client, secret, organization)
+        return lambda: _receiver(asker)
     organization_id = viewer_of(organization).organization_id
-    if to is None:
-        if organization_id is None:
-            raise typer.BadParameter("say whose assets they are", param_hint="--organization")
-        return lambda: _store(settings, organization_id)
-    if not is_http(to):
-        raise typer.BadParameter(f"expected http://HOST:PORT or https://HOST, got {to!r}", param_hint="--to")
-    if secret is None and client == "operator" and settings.operator_secret is not None:
-        secret = settings.operator_secret.reveal()
-    if secret is None:
-        raise typer.BadParameter(f"the secret of the client {client!r} is needed", param_hint="--secret")
-    return lambda: _receiver(to, client, secret, organization_id)
+    if organization_id is None:
+        raise typer.BadParameter("say whose assets they are", param_hint="--organization")
+    return lambda: _store(settings, organization_id)
 
 
 @asynccontextmanager
@@ -149,9 +143,9 @@ async def _store(settings: Settings, organization_id: str) -> AsyncIterator[Send
 
 
 @asynccontextmanager
-async def _receiver(url: str, client: str, secret: str, organization_id: str | None) -> AsyncIterator[Send]:
-    async with SyncSender(url, client, secret, organization_id) as sender:
-        yield sender.send
+async def _receiver(client: ApiClient) -> AsyncIterator[Send]:
+    async with client:
+        yield partial(send_sync, client)
 
 
 def _print(total: Total, faults: list[Fault], *, as_json: bool) -> None:
