@@ -6,6 +6,7 @@ fixtures/README.md describes the format.
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from schemas.assets import EquipmentStatus, Origin
 from schemas.vin import Advice, Tier
@@ -137,3 +138,11 @@ class RegistrySeen(Struct):
     missing: dict[str, ExpectedMissing]
     waiting: list[ExpectedWaiting]
     cases: dict[str, ExpectedCandidates]
+
+    def apart_from_ids(self) -> "RegistrySeen":
+        """The same whatever ids assets got, by which equal candidates are sorted, and what provisional ones were needed on the way."""
+        assets = {name: replace(asset, former_ids=()) for name, asset in self.assets.items()}
+        cases = {
+            unit_id: replace(case, candidates=tuple(sorted(case.candidates, key=repr))) for unit_id, case in self.cases.items()
+        }
+        return RegistrySeen(assets, self.missing, self.waiting, cases)
