@@ -143,7 +143,9 @@ async def _into_series(
         if before is None or before.value != row.value:
             note = "estimated" if row.estimated else None
             readings.setdefault(names[row.asset_id], []).append(
-                HistoricalReading(row.meter_code, row.value, recorded_at=_time(row.start_us), source="SYNC", note=note)
+                HistoricalReading(
+                    meter_code=row.meter_code, value=row.value, recorded_at=_time(row.start_us), source="SYNC", note=note
+                )
             )
     if not readings:
         return

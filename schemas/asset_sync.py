@@ -31,16 +31,10 @@ class CurrentReading(Struct, frozen=True, gc=False, rename="camel"):
     note: str | None = None
 
 
-class HistoricalReading(Struct, frozen=True, gc=False, rename="camel"):
+class HistoricalReading(CurrentReading, frozen=True, gc=False, kw_only=True, rename="camel"):
     """One entry of `meterReadings`: the fields of CurrentReading, and the meter's code."""
 
     meter_code: RequiredCode
-    value: Number | None = None
-    unit: Code | None = None
-    recorded_at: ZonedTime | None = None
-    source: Source | None = None
-    status: ReadingStatus | None = None
-    note: str | None = None
 
 
 class MeterEntry(Struct, frozen=True, gc=False, rename="camel"):

@@ -5,30 +5,21 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from schemas.asset_sync import Code, RequiredCode
+from schemas.asset_sync import Code, HistoricalReading
 from schemas.asset_sync_decoding import check_time
-from schemas.decimals import Number, decoder
+from schemas.decimals import decoder
 from schemas.errors import at
 from schemas.events import UnitId
 from schemas.json_faults import DECODE_ERRORS, fault
 from schemas.raw_entries import decode_body, raw_entries
-from schemas.readings import ReadingStatus, Source
-from schemas.wire import ZonedTime
 
 READINGS_MAX = 10_000
 
 
-class UnitReadingEntry(Struct, frozen=True, rename="camel"):
+class UnitReadingEntry(HistoricalReading, frozen=True, gc=False, kw_only=True, rename="camel"):
     """One entry of `readings`: a historical reading of Asset Sync, with a unit's id in place of an asset."""
 
     unit_id: UnitId
-    meter_code: RequiredCode
-    value: Number | None = None
-    unit: Code | None = None
-    recorded_at: ZonedTime | None = None
-    source: Source | None = None
-    status: ReadingStatus | None = None
-    note: str | None = None
 
 
 class UnitReadingsRequest(Struct, frozen=True, rename="camel"):

@@ -251,13 +251,13 @@ def test_fields_that_are_not_documented_pass() -> None:
     (entry,) = _decode({"externalAssetId": "A", **more, "meters": [meter], "meterReadings": [READING | more]}, x=1).entries
     assert isinstance(entry, AssetEntry)
     assert entry.meters == [MeterEntry("HOURS", current_reading=CurrentReading(Decimal(1)))]
-    assert entry.meter_readings == [HistoricalReading("HOURS", Decimal(1))]
+    assert entry.meter_readings == [HistoricalReading(meter_code="HOURS", value=Decimal(1))]
 
 
 def test_a_reading_without_equipment_needs_no_value() -> None:
     """Only a NOT_EQUIPPED reading can do without a value."""
     entry = _entry(meterReadings=[{"meterCode": "H", "status": "NOT_EQUIPPED"}])
-    assert entry.meter_readings == [HistoricalReading("H", status="NOT_EQUIPPED")]
+    assert entry.meter_readings == [HistoricalReading(meter_code="H", status="NOT_EQUIPPED")]
 
 
 def test_thresholds_that_are_not_known_are_kept() -> None:
