@@ -159,6 +159,20 @@ class Refused(Protocol):
     async def count_waiting(self, organization_id: str, provider: str) -> int: ...
 
 
+class Requests(Protocol):
+    """How many requests were sent, by (length of a cap's span, number of a slot); `scope` is a stream, or '' for all requests."""
+
+    async def counts(self, organization_id: str, provider: str, environment: str, scope: str) -> dict[tuple[int, int], int]: ...
+
+    async def add(
+        self, organization_id: str, provider: str, environment: str, scope: str, slots: Sequence[tuple[int, int]]
+    ) -> None: ...
+
+    async def forget(
+        self, organization_id: str, provider: str, environment: str, scope: str, slots: Sequence[tuple[int, int]]
+    ) -> None: ...
+
+
 class Providers(Protocol):
     """All of these over one transaction."""
 
@@ -166,3 +180,4 @@ class Providers(Protocol):
     entities: Entities
     usage: Usage
     refused: Refused
+    requests: Requests

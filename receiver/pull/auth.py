@@ -19,6 +19,8 @@ from schemas.provider_access import ApiKeyAuth, Auth, BasicAuth, BearerAuth, Cli
 # A token is renewed this long before its end, or at half of its life if that is shorter.
 _LEEWAY_S = 60
 _UNAUTHORIZED = 401
+# The extension of a request that holds what is to be awaited before it is sent once more.
+BEFORE_AGAIN = "drawbar.before_again"
 
 
 class StaticAuth(httpx2.Auth):
@@ -165,6 +167,7 @@ class TokenAuth(httpx2.Auth):
         response = yield request
         if response.status_code == _UNAUTHORIZED:
             request.headers["Authorization"] = f"Bearer {await self._source.renew(token)}"
+            await request.extensions[BEFORE_AGAIN]()
             yield request
 
 

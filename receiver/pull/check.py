@@ -89,7 +89,7 @@ def _parent(definition: Definition, name: str, pages: dict[str, Page], client: P
 
 
 async def _page(definition: Definition, name: str, client: ProviderClient, values: ParentValues, now: int) -> Page | None:
-    requests = StreamRequests(definition, definition.streams[name], client, {}, now)
+    requests = StreamRequests(definition, name, client, {}, now)
     chunks = list(requests.chunks(values.scope))
     if not chunks:
         raise ProviderError("its date range is empty: nothing is complete yet")

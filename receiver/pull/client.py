@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -13,11 +14,11 @@ import stamina
 from msgspec import Struct
 
 from receiver.pull.answers import check_status, decode_document
-from receiver.pull.auth import TokenAuth, TokenSource, build_auth
+from receiver.pull.auth import BEFORE_AGAIN, TokenAuth, TokenSource, build_auth
 from receiver.pull.definition import environment_of
 from receiver.pull.errors import ProviderError, RescheduleError, TransientError
 from receiver.pull.expressions import Document
-from receiver.pull.limits import RateCap
+from receiver.pull.limits import MemoryCounter, RateGate, RequestCounter
 from receiver.pull.redaction import RedactedLog, Redactor, clean_library_logs
 from receiver.pull.secrets import Secrets
 from receiver.setting_types import is_local_address
@@ -52,6 +53,7 @@ class Answer(Struct, frozen=True):
 class ProviderClient:
     """Asks one environment of one provider. Use it as an async context manager; safe for concurrent requests.
 
+    `counter` knows what was sent by others; without one the caps are held to by this client alone.
     `get` raises ProviderError and its kinds; every message is without secrets.
     """
 
@@ -61,6 +63,7 @@ class ProviderClient:
         secrets: Secrets,
         environment: EnvironmentName = "production",
         clock: Callable[[], int] = now_us,
+        counter: RequestCounter | None = None,
     ) -> None:
         self.base_url, auth = environment_of(definition, environment)
         self.redactor = Redactor()
@@ -83,7 +86,7 @@ class ProviderClient:
             trust_env=not is_local_address(self.base_url),
         )
         self._slots = asyncio.Semaphore(limits.concurrency)
-        self._cap = self.rate_cap(limits.requests)
+        self._gate = RateGate(MemoryCounter() if counter is None else counter, retry.retry_after_s_max, clock)
         self._retrying = stamina.AsyncRetryingCaller(
             attempts=retry.attempts,
             timeout=None,
@@ -105,20 +108,23 @@ class ProviderClient:
         """Close the connections."""
         await self._open.aclose()
 
-    def rate_cap(self, rates: Rates) -> RateCap:
-        """A cap of a stream's own, to be passed to `get`."""
-        return RateCap(rates, self._definition.retry.retry_after_s_max, self._clock)
-
     async def get(
-        self, address: str, parameters: Mapping[str, str] | None = None, cap: RateCap | None = None, *, not_found: bool = False
+        self, address: str, parameters: Mapping[str, str] | None = None, *, stream: str = "", not_found: bool = False
     ) -> Answer:
         """Ask for a path below the base URL, or for an absolute address of the same origin as it is.
 
-        Tries again as the definition says. With `not_found`, 404 is an answer without content.
+        Tries again as the definition says. `stream` says whose caps hold too. With `not_found`, 404 is an answer without content.
         Raises TransientError when all tries failed, RescheduleError for a wait above `retry_after_s_max`.
         """
         url = self._address(address)
-        return await self._retrying(self._wait, self._once, url, parameters, cap, not_found)
+        return await self._retrying(self._wait, self._once, url, parameters, self._stated(stream), not_found)
+
+    def _stated(self, stream: str) -> dict[str, Rates]:
+        """The caps that hold for a request."""
+        stated = {"": self._definition.limits.requests}
+        if stream:
+            stated[stream] = self._definition.streams[stream].requests
+        return {scope: rates for scope, rates in stated.items() if rates != Rates()}
 
     def _address(self, address: str) -> httpx2.URL:
         if address.startswith("/") and not address.startswith("//"):
@@ -139,15 +145,16 @@ class ProviderClient:
             return False
         return error.retry_after_s or True
 
-    async def _once(self, url: httpx2.URL, parameters: Mapping[str, str] | None, cap: RateCap | None, not_found: bool) -> Answer:
+    async def _once(
+        self, url: httpx2.URL, parameters: Mapping[str, str] | None, stated: Mapping[str, Rates], not_found: bool
+    ) -> Answer:
         async with self._slots:
-            for limit in (cap, self._cap):
-                if limit is not None:
-                    await limit.take()
+            await self._gate.take(stated)
+            extensions = {BEFORE_AGAIN: partial(self._gate.take, stated)}
             try:
                 async with (
                     asyncio.timeout(self._definition.limits.answer_timeout_s),
-                    self._http.stream("GET", url, params=parameters) as response,
+                    self._http.stream("GET", url, params=parameters, extensions=extensions) as response,
                 ):
                     return await self._read(response, not_found)
             except TransientError as error:

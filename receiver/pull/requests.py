@@ -13,7 +13,7 @@ from receiver.pull.errors import ProviderError
 from receiver.pull.mapping import ParentValues
 from receiver.pull.pages import PageWalk, records_of
 from receiver.pull.stream_checks import PLACEHOLDER
-from schemas.providers import Definition, NoPagination, Stream
+from schemas.providers import Definition, NoPagination
 
 
 class Chunk(Struct, frozen=True):
@@ -27,13 +27,13 @@ class StreamRequests:
     """Asks for one stream, in one run that began at `started_us`."""
 
     def __init__(
-        self, definition: Definition, stream: Stream, client: ProviderClient, watermarks: Mapping[str, int], started_us: int
+        self, definition: Definition, name: str, client: ProviderClient, watermarks: Mapping[str, int], started_us: int
     ) -> None:
-        self._stream, self._client, self._watermarks, self._started_us = stream, client, watermarks, started_us
+        stream = definition.streams[name]
+        self._name, self._stream, self._client, self._watermarks, self._started_us = name, stream, client, watermarks, started_us
         self._format = definition.format
         own = None if stream.date_range is None else stream.date_range.time_zone
         self._zone = zone_of(own or definition.time_zone or "UTC")
-        self._cap = client.rate_cap(stream.requests)
         # Only what the definition itself says can stand for a secret, never what a provider answered.
         self._query = {name: client.reveal(text) for name, text in stream.query.items()}
 
@@ -63,6 +63,6 @@ class StreamRequests:
         """The pages of one chunk; path parameters are encoded, so that none can lead elsewhere."""
         stream = self._stream
         address = PLACEHOLDER.sub(lambda match: quote(values.parameters[match[1]], safe=""), stream.path or "")
-        ask = partial(self._client.get, cap=self._cap, not_found=stream.not_found == "empty")
+        ask = partial(self._client.get, stream=self._name, not_found=stream.not_found == "empty")
         read = partial(records_of, path=stream.records, format_=self._format)
         return PageWalk(ask, read, stream.pagination or NoPagination(), address, self._query | chunk.parameters)

@@ -78,7 +78,7 @@ class ProviderRun:
         orphans = tuple(self._orphans[name])
         if orphans:
             await self._commit(Batch(name, stream.entity, "", 0, "", quarantined=orphans), tallies[name])
-        requests = StreamRequests(self._definition, stream, self._client, await self._sink.watermarks(name), self._clock())
+        requests = StreamRequests(self._definition, name, self._client, await self._sink.watermarks(name), self._clock())
         todo: Iterator[ParentValues] = iter(scopes)
         tally = tallies[name]
 

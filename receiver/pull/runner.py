@@ -13,12 +13,13 @@ from msgspec import Struct
 
 from handlers.ports import Store, Transaction
 from handlers.provider_replay import Replayed, replay_some
-from handlers.provider_runs import end_run, streams_of
+from handlers.provider_runs import ProviderKey, end_run, streams_of
 from handlers.registry_view import RegistryRules
 from receiver.lease import Lease, LeaseLostError
 from receiver.metrics import Metrics
 from receiver.pull.client import ProviderClient
 from receiver.pull.definition import LoadedDefinition
+from receiver.pull.limits import StoreCounter
 from receiver.pull.mapping import NO_PARENT, Mapped, Mapper, ParentValues, Quarantined, remap
 from receiver.pull.redaction import Redactor
 from receiver.pull.reports import Batch, RunReport
@@ -136,7 +137,8 @@ class Runner:
             secrets = resolve_secrets(definition, environment, self._environ, loaded.folder)
             for secret in secrets.values():
                 redactor.add(secret)
-            async with ProviderClient(definition, secrets, environment) as client:
+            counter = StoreCounter(self._store, ProviderKey(run.organization_id, run.provider, run.environment))
+            async with ProviderClient(definition, secrets, environment, counter=counter) as client:
                 report = await ProviderRun(definition, client, sink, progress=told, clock=self._clock).run(only)
                 replayed = await self.replay(loaded, run, sink.lease, client.redactor)
         except (LeaseLostError, StoreUnavailableError):

@@ -9,6 +9,7 @@ import msgspec
 
 from receiver.pull.client import ProviderClient
 from receiver.pull.definition import check_definition
+from receiver.pull.limits import RequestCounter
 from receiver.pull.mapping import Mapped
 from receiver.pull.reports import Batch, Counts, StreamReport
 from receiver.pull.secrets import resolve_secrets
@@ -42,9 +43,11 @@ def definition(base_url: str, streams: Mapping[str, Any] | None = None, **more: 
 
 
 @asynccontextmanager
-async def opened(made: Definition, environ: Mapping[str, str] = NOTHING) -> AsyncIterator[ProviderClient]:
+async def opened(
+    made: Definition, environ: Mapping[str, str] = NOTHING, counter: RequestCounter | None = None
+) -> AsyncIterator[ProviderClient]:
     """A client of a definition's production environment."""
-    async with ProviderClient(made, resolve_secrets(made, "production", environ, Path())) as client:
+    async with ProviderClient(made, resolve_secrets(made, "production", environ, Path()), counter=counter) as client:
         yield client
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -11,6 +12,8 @@ import structlog
 
 from receiver.pull.client import now_us
 from receiver.pull.errors import CredentialsError, ProviderError, RescheduleError, TransientError
+from receiver.pull.limits import MemoryCounter
+from schemas.provider_access import Rates
 from tests.pull.support import definition, opened
 from tests.pull.wiremock import WireMock, gives
 
@@ -190,19 +193,47 @@ async def test_answers_have_a_largest_size(wiremock: WireMock) -> None:
             await client.get("/vehicles")
 
 
+class NotingCounter(MemoryCounter):
+    """Notes when a request was let through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times_us: list[int] = []
+
+    async def count(self, stated: Mapping[str, Rates], now_us: int) -> int:
+        """Count, and note."""
+        wait_us = await super().count(stated, now_us)
+        self.times_us += [] if wait_us else [now_us]
+        return wait_us
+
+
 async def test_requests_keep_to_the_stated_rate(wiremock: WireMock) -> None:
     """With three requests a second, the fourth waits for the second to pass; a wait above the cap ends the run."""
     wiremock.stub("/vehicles", gives([]))
-    async with opened(definition(wiremock.url, limits={"requests": {"per_second": 3}, "concurrency": 4})) as client:
-        for _ in range(7):
-            await client.get("/vehicles")
-    times = [request["loggedDate"] for request in wiremock.requests("/vehicles")]
-    assert all(after - before >= 980 for before, after in zip(times, times[3:], strict=False))
+    made, counter = definition(wiremock.url, limits={"requests": {"per_second": 3}, "concurrency": 4}), NotingCounter()
+    async with opened(made, counter=counter) as client:
+        await asyncio.gather(*(client.get("/vehicles") for _ in range(7)))
+    assert len(counter.times_us) == len(wiremock.requests("/vehicles")) == 7
+    assert all(after - before >= 1_000_000 for before, after in zip(counter.times_us, counter.times_us[3:], strict=False))
     async with opened(definition(wiremock.url, limits={"requests": {"per_hour": 2}})) as client:
         await client.get("/vehicles")
         await client.get("/vehicles")
         with pytest.raises(RescheduleError, match="cap on requests"):
             await client.get("/vehicles")
+
+
+async def test_a_request_that_is_sent_once_more_counts_twice(wiremock: WireMock) -> None:
+    """A token that is refused costs a request, which the cap knows of."""
+    auth = {"type": "client_credentials", "token_url": "/token", "client_id": "hub", "client_secret": "env:SECRET"}
+    wiremock.stub("/token", gives({"access_token": "t1"}), gives({"access_token": "t2"}), method="POST")
+    wiremock.stub("/vehicles", {"status": 401}, gives([]))
+    made = definition(wiremock.url, auth=auth, limits={"requests": {"per_hour": 3}})
+    async with opened(made, {"SECRET": SECRET}) as client:
+        await client.get("/vehicles")
+        await client.get("/vehicles")
+        with pytest.raises(RescheduleError, match="cap on requests"):
+            await client.get("/vehicles")
+    assert len(wiremock.requests("/vehicles")) == 3
 
 
 async def test_no_more_requests_at_once_than_stated(wiremock: WireMock) -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from handlers import provider_assets
 from handlers.asset_sync import sync_assets
+from handlers.provider_runs import ProviderKey
 from handlers.queries.asset_meters import list_asset_meters
 from handlers.queries.consumption import ConsumptionFilter, list_consumption
 from handlers.queries.lists import PageAsked
@@ -19,9 +20,11 @@ from handlers.queries.usage import UsageFilter, list_usage
 from handlers.registry import Actor
 from handlers.rules.provider_registry import asset_entry
 from receiver.pull import store_sink
+from receiver.pull.limits import StoreCounter
 from schemas.asset_sync_decoding import decode_sync
 from schemas.events import Payload
 from schemas.facts import Meaning
+from schemas.provider_access import Rates
 from schemas.provider_views import RunView
 from schemas.providers import Deactivation, Field, UpdatedSince
 from schemas.wire import parse_time
@@ -31,7 +34,7 @@ from tests.pull.support import VEHICLES, definition
 from tests.pull.wiremock import WireMock, gives
 from tests.support.facts import A, B, body_of, event_of, minute
 from tests.support.pulling import EVERYTHING, Pulling, counts, of
-from tests.support.store import deliver, rows, wipe
+from tests.support.store import OTHER, deliver, rows, wipe
 
 NONE = {"type": "none"}
 METERS = {
@@ -369,6 +372,44 @@ async def test_a_large_page_is_stored_in_parts(
     assert len(await series(pull)) == 8
     assert len(await rows(store, "SELECT watermark_us FROM provider_watermarks")) == 1
     assert counts(await pull.run(), "stands") == (0, 0, 8, 2)
+
+
+@pytest.mark.usefixtures("api")
+async def test_a_cap_holds_over_runs(store: DatabaseStore, wiremock: WireMock) -> None:
+    """What one run sent counts for the next, for the provider's caps and a stream's own: what is beyond them goes on later."""
+    meters = METERS | {"requests": {"per_day": 2}}
+    pull = Pulling(store, definition(wiremock.url, {"vehicles": VEHICLES, "meters": meters}, limits={"requests": {"per_day": 8}}))
+    statuses = [(await pull.run()).status for _ in range(2)]
+    view = await pull.run()
+    assert [*statuses, view.status] == ["succeeded", "succeeded", "rescheduled"]
+    assert [(one.stream, one.status) for one in view.results] == [("vehicles", "succeeded"), ("meters", "rescheduled")]
+    assert of(view, "meters").errors == ("the provider's cap on requests is used up",)
+    await pull.run("vehicles")
+    pull.mend(
+        streams=pull.loaded.definition.streams | {"meters": replace(pull.loaded.definition.streams["meters"], requests=Rates())}
+    )
+    assert [one.status for one in (await pull.run()).results] == ["succeeded", "succeeded"]
+    view = await pull.run("vehicles")
+    assert (view.status, len(wiremock.requests("/vehicles")), len(wiremock.requests("/meters"))) == ("rescheduled", 5, 3)
+
+
+async def test_processes_together_keep_to_a_cap(database_url: str) -> None:
+    """Of requests that several processes wish for at once, as many are sent as the cap allows; each environment has its own."""
+    rates = {"": Rates(per_hour=9), "vehicles": Rates(per_day=20)}
+    engines = [open_engine(database_url) for _ in range(3)]
+    try:
+        counters = [StoreCounter(DatabaseStore(engine), ProviderKey(OTHER, "fleet")) for engine in engines]
+        waits = await asyncio.gather(*(counter.count(rates, 0) for counter in counters for _ in range(6)))
+        assert waits.count(0) == 9
+        assert set(waits) == {0, 3_660_000_000}
+        staging = StoreCounter(DatabaseStore(engines[0]), ProviderKey(OTHER, "fleet", "staging"))
+        assert await staging.count(rates, 0) == 0
+        assert await counters[0].count(rates, 3_660_000_000) == 0
+        kept = await rows(DatabaseStore(engines[0]), "SELECT slot FROM provider_requests WHERE environment = 'production'")
+        assert sorted(kept) == [(0,), (2,), (61,)]
+    finally:
+        for engine in engines:
+            await engine.close()
 
 
 async def test_a_failed_run_is_told_to_the_outside(store: DatabaseStore, wiremock: WireMock, api: Api) -> None:

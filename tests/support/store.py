@@ -23,7 +23,7 @@ DERIVED = {"units": (), "pairings": ("updated_at_us",), "cases": (), "aliases": 
 RECORDED = ("batches", "deliveries", "events", "quarantine", "commits", "changes", "rejected", "statements", "escalations")
 PULLED = (
     *("leases", "feed_tokens", "providers", "provider_runs", "provider_run_streams", "provider_watermarks", "provider_entities"),
-    *("provider_usage", "provider_usage_history", "meter_counters", "provider_quarantine"),
+    *("provider_usage", "provider_usage_history", "meter_counters", "provider_quarantine", "provider_requests"),
 )
 ALERTS = ("alert_targets", "alert_notices", "alert_messages")
 TABLES = (*DERIVED, *RECORDED, *PULLED, *ALERTS)
