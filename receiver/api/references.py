@@ -1,4 +1,4 @@
-"""`/api/v1/asset-types`, `/sites`, `/meters` and `/custom-fields`: what an organization sets up before it syncs."""
+"""`/api/v1/asset-types`, `/sites` and `/custom-fields`: what an organization sets up before it syncs, beside its meters."""
 
 import msgspec
 from starlette.responses import Response
@@ -8,24 +8,19 @@ from handlers.queries.lists import Filter
 from handlers.queries.references import (
     asset_type_of,
     custom_field_of,
-    list_meter_history,
-    list_meters,
     list_things,
     site_of,
 )
-from handlers.references import delete_meter, delete_thing, get_meter, get_thing, put_meter, put_thing
-from receiver.api.asset_sync import actor_of, organization_of
+from handlers.references import delete_thing, get_thing, put_thing
+from receiver.api.asset_sync import organization_of
 from receiver.api.bodies import read_json
 from receiver.api.operation import Call, Operation, json_response
-from schemas.assets import Meter
 from schemas.errors import at
-from schemas.history import HistoryEntry
 from schemas.pages import Page
 from schemas.references import (
     CODE_MAX,
     AssetType,
     CustomField,
-    MeterBody,
     NameBody,
     ReferenceKind,
     Site,
@@ -36,7 +31,6 @@ from schemas.registry_records import NamedThing
 WHAT = "reference data"
 _decode_name = msgspec.json.Decoder(NameBody).decode
 _decode_site = msgspec.json.Decoder(SiteBody).decode
-_decode_meter = msgspec.json.Decoder(MeterBody).decode
 
 
 async def asset_types(call: Call, _: Filter) -> Response:
@@ -53,7 +47,7 @@ async def asset_type(call: Call, _: Filter) -> Response:
 async def put_asset_type(call: Call, _: Filter) -> Response:
     """Make sure that there is an asset type."""
     body = await read_json(call, _decode_name, NameBody())
-    thing = NamedThing(_in_path(call, "name", body.name))
+    thing = NamedThing(code_in_path(call, "name", body.name))
     return await _put(call, "asset_type", thing, asset_type_of(thing))
 
 
@@ -76,7 +70,7 @@ async def site(call: Call, _: Filter) -> Response:
 async def put_site(call: Call, _: Filter) -> Response:
     """Put a site."""
     body = await read_json(call, _decode_site, SiteBody())
-    thing = NamedThing(_in_path(call, "code", body.code), body.name)
+    thing = NamedThing(code_in_path(call, "code", body.code), body.name)
     return await _put(call, "site", thing, site_of(thing))
 
 
@@ -99,48 +93,13 @@ async def custom_field(call: Call, _: Filter) -> Response:
 async def put_custom_field(call: Call, _: Filter) -> Response:
     """Make sure that there is a custom field."""
     body = await read_json(call, _decode_name, NameBody())
-    thing = NamedThing(_in_path(call, "name", body.name))
+    thing = NamedThing(code_in_path(call, "name", body.name))
     return await _put(call, "custom_field", thing, custom_field_of(thing))
 
 
 async def delete_custom_field(call: Call, _: Filter) -> Response:
     """Delete a custom field that no asset has."""
     return await _delete(call, "custom_field", "name")
-
-
-async def meters(call: Call, _: Filter) -> Response:
-    """Meters by code."""
-    organization_id = organization_of(call, WHAT)
-    return json_response(await call.read(lambda tx: list_meters(tx, organization_id, call.page)))
-
-
-async def meter(call: Call, _: Filter) -> Response:
-    """One meter."""
-    organization_id, code = organization_of(call, WHAT), call.path("code")
-    return json_response(await call.read(lambda tx: get_meter(tx, organization_id, code), brief=True))
-
-
-async def put_one_meter(call: Call, _: Filter) -> Response:
-    """Put a meter; a new one resolves what was sent for it in vain."""
-    organization_id, actor, now_us = organization_of(call, WHAT), actor_of(call), call.services.clock()
-    body = await read_json(call, _decode_meter)
-    put = Meter(_in_path(call, "code", body.code), body.unit, body.name, body.type, body.subtype)
-    created = await call.services.store.write(lambda tx: put_meter(tx, organization_id, put, actor, now_us))
-    return json_response(put, 201 if created else 200)
-
-
-async def delete_one_meter(call: Call, _: Filter) -> Response:
-    """Delete a meter that is neither assigned nor has readings."""
-    organization_id, actor, now_us = organization_of(call, WHAT), actor_of(call), call.services.clock()
-    code = call.path("code")
-    await call.services.store.write(lambda tx: delete_meter(tx, organization_id, code, actor, now_us))
-    return Response(status_code=204)
-
-
-async def meter_history(call: Call, _: Filter) -> Response:
-    """Who changed a meter itself, newest first."""
-    organization_id, code = organization_of(call, WHAT), call.path("code")
-    return json_response(await call.read(lambda tx: list_meter_history(tx, organization_id, code, call.page)))
 
 
 async def _find(call: Call, kind: ReferenceKind, parameter: str) -> NamedThing:
@@ -164,8 +123,8 @@ async def _delete(call: Call, kind: ReferenceKind, parameter: str) -> Response:
     return Response(status_code=204)
 
 
-def _in_path(call: Call, parameter: str, in_body: str | None) -> str:
-    """The code in the path. InvalidInputError for one that is too long, or another than the body's."""
+def code_in_path(call: Call, parameter: str, in_body: str | None) -> str:
+    """The code under which something is put. InvalidInputError for one that is too long, or another than the body's."""
     code = call.path(parameter)
     if len(code) > CODE_MAX:
         raise at(parameter, f"is longer than {CODE_MAX} characters")
@@ -210,33 +169,6 @@ OPERATIONS = (
         "/api/v1/sites/{code:path}",
         delete_site,
         "Delete a site; 409 while assets are there",
-        scope="admin",
-        status=204,
-    ),
-    Operation("GET", "/api/v1/meters", meters, "Meters by code", paged=True, answer=Page[Meter]),
-    Operation(
-        "GET",
-        "/api/v1/meters/{code:path}/history",
-        meter_history,
-        "Who changed a meter itself, newest first",
-        paged=True,
-        answer=Page[HistoryEntry],
-    ),
-    Operation("GET", "/api/v1/meters/{code:path}", meter, "A meter", answer=Meter),
-    Operation(
-        "PUT",
-        "/api/v1/meters/{code:path}",
-        put_one_meter,
-        "Put a meter; 201 for a new one, 409 for another unit than that of its readings",
-        scope="admin",
-        body=MeterBody,
-        answer=Meter,
-    ),
-    Operation(
-        "DELETE",
-        "/api/v1/meters/{code:path}",
-        delete_one_meter,
-        "Delete a meter; 409 while it is assigned or has readings",
         scope="admin",
         status=204,
     ),
