@@ -140,7 +140,7 @@ class RegistrySeen(Struct):
     cases: dict[str, ExpectedCandidates]
 
     def apart_from_ids(self) -> "RegistrySeen":
-        """The same whatever ids assets got, by which equal candidates are sorted, and what provisional ones were needed on the way."""
+        """The same whatever ids assets got (equal candidates stand in their order) and what was known provisionally."""
         assets = {name: replace(asset, former_ids=()) for name, asset in self.assets.items()}
         cases = {
             unit_id: replace(case, candidates=tuple(sorted(case.candidates, key=repr))) for unit_id, case in self.cases.items()
