@@ -1,6 +1,6 @@
 """Deliveries that could not prove who they are: held for a while, so that a botched rotation of secrets loses nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from msgspec import Struct
 
@@ -55,13 +55,12 @@ async def replay(
     judge: Callable[[RejectedRecord], Intake | None],
     clock: Callable[[], int],
     subscription: str | None = None,
-) -> list[Replayed]:
-    """Judge all held deliveries again, oldest first; `judge` gives the intake of one that is genuine after all.
+) -> AsyncGenerator[list[Replayed], None]:
+    """Judge all held deliveries again, oldest first, a few at a time; `judge` gives the intake of one that is genuine after all.
 
     What is genuine is taken in and leaves the ring in one transaction, what of it can't be applied into quarantine; the rest
     stays.
     """
-    results: list[Replayed] = []
     after = -1
     while True:
         start = after
@@ -72,8 +71,8 @@ async def replay(
 
         page = await store.write(work)
         if not page:
-            return results
-        results += page
+            return
+        yield page
         after = page[-1].record.rejected_id
 
 

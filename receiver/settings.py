@@ -35,7 +35,10 @@ class Settings(Struct, frozen=True):
     database: Annotated[
         Text,
         Meta(
-            description="A path or `sqlite:///path`, relative to the working folder, or `postgresql://user:password@host/name`."
+            description=(
+                "A path or `sqlite:///path` in a folder that is there, relative to the working folder, "
+                "or `postgresql://user:password@host/name`."
+            )
         ),
     ] = "drawbar.db"
     host: Annotated[Text, Meta(description="Address to listen on.")] = "127.0.0.1"

@@ -1,6 +1,7 @@
 """`drawbar rejected`: deliveries that could not prove who they are, and are held in case the fault was ours."""
 
 from collections import Counter
+from contextlib import aclosing
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from msgspec import Struct
 from handlers.ports import Transaction
 from handlers.rejected import Replayed
 from handlers.rejected import replay as replay_held
-from receiver.cli.common import PROBLEMS, ConfigOption, JsonOption, LimitOption, opened_store, run, settings_of
+from receiver.cli.common import INTERRUPTED, PROBLEMS, ConfigOption, JsonOption, LimitOption, opened_store, run, settings_of
 from receiver.cli.output import print_json, print_table, say, warn
 from receiver.rejudge import Rejudge
 from receiver.settings import Settings
@@ -68,9 +69,19 @@ def replay(config: ConfigOption = None, subscription: SubscriptionOption = None,
 
     A timestamp is judged at the time of receipt. What is refused still stays held; then the exit status is 1.
     """
-    settings = settings_of(config)
-    judge = Rejudge(settings)
-    judged = [_judged(one, judge) for one in run(_replay(settings, judge, subscription))]
+    judged: list[Judged] = []
+    try:
+        run(_replay(settings_of(config), subscription, judged))
+    except KeyboardInterrupt:
+        _tell(judged, as_json=as_json)
+        warn("interrupted: the same command goes on")
+        raise typer.Exit(INTERRUPTED) from None
+    if _tell(judged, as_json=as_json):
+        raise typer.Exit(PROBLEMS)
+
+
+def _tell(judged: list[Judged], *, as_json: bool) -> int:
+    """Print what became of deliveries; how many are refused still."""
     refused = sum(one.message is None for one in judged)
     if as_json:
         print_json({"taken": len(judged) - refused, "refused": refused, "items": judged})
@@ -80,8 +91,7 @@ def replay(config: ConfigOption = None, subscription: SubscriptionOption = None,
         say(f"{len(judged) - refused} taken in{told}, {refused} refused still")
         for (name, reason), number in Counter((one.subscription, one.reason) for one in judged if one.reason).items():
             warn(f"{number} to {name}: {reason}")
-    if refused:
-        raise typer.Exit(PROBLEMS)
+    return refused
 
 
 async def _list(settings: Settings, subscription: str | None, limit: int) -> tuple[list[Held], bool]:
@@ -100,9 +110,11 @@ async def _list(settings: Settings, subscription: str | None, limit: int) -> tup
         return await store.read(work)
 
 
-async def _replay(settings: Settings, judge: Rejudge, subscription: str | None) -> list[Replayed]:
-    async with opened_store(settings) as store:
-        return await replay_held(store, judge, now_us, subscription)
+async def _replay(settings: Settings, subscription: str | None, judged: list[Judged]) -> None:
+    judge = Rejudge(settings)
+    async with opened_store(settings) as store, aclosing(replay_held(store, judge, now_us, subscription)) as pages:
+        async for page in pages:
+            judged.extend(_judged(one, judge) for one in page)
 
 
 def _held(record: RejectedRecord) -> Held:

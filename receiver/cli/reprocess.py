@@ -13,6 +13,7 @@ from handlers.queries.quarantine import find_entry
 from handlers.reprocessing import Result, Results, Selection, reprocess_many, result_of
 from receiver.cli.common import (
     EVERYTHING,
+    INTERRUPTED,
     PROBLEMS,
     ConfigOption,
     FromOption,
@@ -65,17 +66,20 @@ def reprocess(
     if not ignored and sum(map(bool, (ids, filtered, everything))) != 1:
         raise typer.BadParameter("say which: ids, or filters, or --all", param_hint="ID")
     settings, viewer = settings_of(config), viewer_of(organization)
-    results: Results | RetriedAll
-    if ignored:
-        results = run(_retry_ignored(settings, viewer, subscription))
-    elif ids:
-        results = run(_reprocess_each(settings, ids))
-    else:
-        results = run(_reprocess_many(settings, viewer, selection))
-    if as_json:
-        print_json(results)
-    else:
-        _print(results)
+    tried: list[Result] = []
+    results: Results | RetriedAll | None = None
+    try:
+        if ignored:
+            results = run(_retry_ignored(settings, viewer, subscription))
+        else:
+            run(_reprocess_each(settings, ids, tried) if ids else _reprocess_many(settings, viewer, selection, tried))
+    except KeyboardInterrupt:
+        if not ignored:
+            _tell(_summed(tried), as_json=as_json)
+        warn("interrupted: what was resolved stays so, and the same command goes on")
+        raise typer.Exit(INTERRUPTED) from None
+    results = results or _summed(tried)
+    _tell(results, as_json=as_json)
     if results.waiting:
         raise typer.Exit(PROBLEMS)
 
@@ -85,10 +89,9 @@ def binding_of(settings: Settings) -> Callable[[str], Collection[str]]:
     return settings.organizations_of
 
 
-async def _reprocess_each(settings: Settings, ids: list[str]) -> Results:
+async def _reprocess_each(settings: Settings, ids: list[str], items: list[Result]) -> None:
     """Entries by their ids; one that isn't there or doesn't wait keeps no other from being tried."""
     binding = binding_of(settings)
-    items: list[Result] = []
     async with opened_store(settings) as store:
         for quarantine_id in ids:
 
@@ -101,11 +104,9 @@ async def _reprocess_each(settings: Settings, ids: list[str]) -> Results:
                 items.append(await store.write(work))
             except (NotFoundError, ConflictError) as error:
                 items.append(Result(quarantine_id, "waiting", "quarantined", "$", error.message))
-    return _summed(items)
 
 
-async def _reprocess_many(settings: Settings, viewer: Viewer, selection: Selection) -> Results:
-    items: list[Result] = []
+async def _reprocess_many(settings: Settings, viewer: Viewer, selection: Selection, items: list[Result]) -> None:
     cursor: str | None = None
     async with opened_store(settings) as store:
         with progress("entries") as report:
@@ -116,7 +117,7 @@ async def _reprocess_many(settings: Settings, viewer: Viewer, selection: Selecti
                 report(len(items))
                 cursor = results.next_cursor
                 if cursor is None:
-                    return _summed(items)
+                    return
 
 
 async def _retry_ignored(settings: Settings, viewer: Viewer, subscription: str | None) -> RetriedAll:
@@ -132,7 +133,10 @@ def _summed(items: list[Result]) -> Results:
     return Results(resolved, len(items) - resolved, tuple(items), None)
 
 
-def _print(results: Results | RetriedAll) -> None:
+def _tell(results: Results | RetriedAll, *, as_json: bool) -> None:
+    if as_json:
+        print_json(results)
+        return
     say(f"{results.resolved} resolved, {results.waiting} still waiting")
     if isinstance(results, RetriedAll):
         for name, number in results.unknown.items():

@@ -7,6 +7,7 @@ all the while, the disk's part included. The caller's context variables are visi
 
 import asyncio
 import contextvars
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -43,11 +44,12 @@ _WRITER_PRAGMAS = (*_PRAGMAS, "PRAGMA wal_autocheckpoint = 16000")
 _READER_PRAGMAS = (*_PRAGMAS, "PRAGMA wal_autocheckpoint = 0", "PRAGMA query_only = ON")  # only the writer checkpoints
 _BRIEF_PRAGMAS = (*_READER_PRAGMAS, "PRAGMA busy_timeout = 0")  # the event loop waits for nobody
 _INTERRUPT_S = 0.05
+_OWNER_ALONE = 0o600
 _NEVER = Event()
 
 
 class SqliteEngine:
-    """A SQLite file, made with its folder when it isn't there. For the methods see `storage.engine.Engine`.
+    """A SQLite file, made when it isn't there, in a folder that is. For the methods see `storage.engine.Engine`.
 
     Connections are opened when they are first needed; `readers` is how many reads can run at once.
     """
@@ -189,7 +191,7 @@ class SqliteEngine:
 
 def _connect(path: Path, pragmas: tuple[str, ...]) -> sqlite3.Connection:
     """A connection to the file, set up. SQLite doesn't wait for a lock when it turns to WAL, so this does, just as long."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_sure_of(path)
     raw = sqlite3.connect(path, isolation_level=None, cached_statements=256)
     give_up = time.monotonic() + _BUSY_S
     try:
@@ -206,6 +208,17 @@ def _connect(path: Path, pragmas: tuple[str, ...]) -> sqlite3.Connection:
         raw.close()
         raise
     return raw
+
+
+def _make_sure_of(path: Path) -> None:
+    """Make the file if there is none, for its owner alone, as it says where vehicles are; SQLite gives its log the same mode.
+
+    Its folder is never made: a mistyped path must not end in an empty database somewhere else.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent}")
+    if not path.exists():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, _OWNER_ALONE))
 
 
 async def _cross(db: aiosqlite.Connection, work: Work[T], *, readonly: bool) -> T:

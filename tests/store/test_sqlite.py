@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import re
 import sqlite3
+import stat
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,8 +21,8 @@ from tests.store.things import SQL, create, gather, insert, names
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A file in a folder that isn't there yet."""
-    return tmp_path / "new" / "drawbar.db"
+    """A file that isn't there yet."""
+    return tmp_path / "drawbar.db"
 
 
 @pytest_asyncio.fixture
@@ -224,3 +226,42 @@ async def test_the_log_is_folded_into_the_file_on_closing(engine: SqliteEngine, 
     await engine.read(lambda connection: connection.fetch(SQL["list"]), brief=True)
     await engine.close()
     assert await asyncio.to_thread(os.listdir, path.parent) == ["drawbar.db"]
+
+
+def _modes(folder: Path) -> dict[str, int]:
+    """Who may do what with the files of a folder."""
+    return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+
+
+async def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:
+    """A new database, its log and its index can be read by nobody else, whatever the process's umask lets others do."""
+    path = tmp_path / "drawbar.db"
+    before = os.umask(0)
+    try:
+        engine = SqliteEngine(path)
+        await create(engine)
+        modes = _modes(tmp_path)
+        await engine.close()
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(("drawbar.db", "drawbar.db-wal", "drawbar.db-shm"), 0o600)
+
+
+async def test_the_mode_of_a_file_that_is_there_is_its_owners_business(tmp_path: Path) -> None:
+    """A database that a group may read stays so."""
+    path = tmp_path / "drawbar.db"
+    path.touch()
+    path.chmod(0o640)
+    engine = SqliteEngine(path)
+    await create(engine)
+    await engine.close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+async def test_a_mistyped_path_makes_nothing(tmp_path: Path) -> None:
+    """A folder that isn't there is named, and not made."""
+    engine = SqliteEngine(tmp_path / "mistpyed" / "drawbar.db")
+    with pytest.raises(StoreUnavailableError, match=re.escape(f"there is no folder {tmp_path / 'mistpyed'}")):
+        await engine.migrate()
+    await engine.close()
+    assert _modes(tmp_path) == {}
