@@ -9,8 +9,8 @@ from msgspec import Struct
 from handlers.ports import Transaction
 from handlers.registry import Actor, Marks, Origin, Writing, apply, begin
 from handlers.registry_view import RegistryRules, view_for_entries
-from handlers.rules.asset_meters import SyncContext
 from handlers.rules.asset_sync import Mint, NewIds, placed, plan_batch, plan_entry, sync_answer
+from handlers.rules.sync_context import SyncContext
 from handlers.sync_receipts import first_receipt
 from schemas.asset_plans import AssetPlan
 from schemas.asset_sync import AssetEntry, AssetFailure, AssetSyncAnswer

@@ -10,7 +10,8 @@ from handlers.ports import Transaction
 from handlers.registry_writing import bounds_of
 from handlers.rules.attribution import Moved, moved_spans
 from handlers.rules.plan import UnitPlan
-from handlers.rules.series_change import Arrival, SeriesChange, unit_reading
+from handlers.rules.series_change import SeriesChange
+from handlers.rules.series_rows import Arrival, unit_reading
 from handlers.series import change_series
 from handlers.unit_ports import Unit
 from schemas.pairing import Interval

@@ -7,9 +7,9 @@ from msgspec import UNSET
 from handlers.ports import Transaction
 from handlers.registry import Actor, Writing, assignment_row, begin
 from handlers.registry_view import RegistryRules, RegistryView
-from handlers.rules.asset_meters import SyncContext
 from handlers.rules.effective import effective
 from handlers.rules.series_change import reading_no
+from handlers.rules.sync_context import SyncContext
 from handlers.rules.sync_messages import inspection_after_retirement, suspect
 from handlers.rules.telematics import is_seen_by_unit, seen
 from handlers.rules.unit_readings import Taken, take

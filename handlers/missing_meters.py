@@ -12,8 +12,8 @@ from handlers.queries.missing_meters import decode_held, find_attempt, show_atte
 from handlers.references import get_meter
 from handlers.registry import Actor, Writing, apply, begin
 from handlers.registry_view import RegistryRules, RegistryView, view_of_assets
-from handlers.rules.asset_meters import SyncContext
 from handlers.rules.asset_sync import asset_result, plan_held
+from handlers.rules.sync_context import SyncContext
 from handlers.rules.unit_readings import with_unit
 from handlers.unit_store import attribute, locked_units, store_unit_readings
 from schemas.asset_plans import AssetPlan, HeldMeter

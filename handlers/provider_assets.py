@@ -10,9 +10,9 @@ from handlers.ports import Transaction
 from handlers.provider_context import RunContext, was_deactivated_here
 from handlers.registry import Writing, apply
 from handlers.registry_view import view_for_entries
-from handlers.rules.asset_meters import SyncContext
 from handlers.rules.asset_sync import plan_batch
 from handlers.rules.provider_registry import CHARACTERS_MAX, asset_entry, is_too_long, provided, registry_name
+from handlers.rules.sync_context import SyncContext
 from schemas.asset_plans import AssetPlan
 from schemas.asset_sync import AssetEntry, AssetFailure
 from schemas.provider_pages import Outcome, Refusal

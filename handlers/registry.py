@@ -16,7 +16,8 @@ from handlers.rules.asset_index import AssetIndex
 from handlers.rules.effective import expectation
 from handlers.rules.links import vin_of
 from handlers.rules.recording import IDS_PER_COMMIT
-from handlers.rules.series_change import Arrival, SeriesChange, numbered, reading_no
+from handlers.rules.series_change import SeriesChange, numbered, reading_no
+from handlers.rules.series_rows import Arrival
 from handlers.rules.vin_index import key_changes
 from handlers.series import change_series
 from schemas.asset_plans import AssetPlan

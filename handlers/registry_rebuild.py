@@ -13,7 +13,7 @@ from handlers.registry import assignment_row, bounds_of
 from handlers.registry_digest import ASSETS_AT_A_TIME, READINGS_AT_A_TIME, SERIES_AT_A_TIME, by_organization
 from handlers.registry_view import RegistryRules, view_of_assets, vin_of
 from handlers.rules.implied import UnitMeters
-from handlers.rules.series_change import unit_reading
+from handlers.rules.series_rows import unit_reading
 from handlers.series import mend_series
 from handlers.unit_store import attribute, locked_units
 from schemas.readings import Thresholds

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 
 from handlers.ports import Transaction
 from handlers.rules.readings import Tail
-from handlers.rules.series_change import SeriesChange, SeriesJudgement, stored_reading
+from handlers.rules.series_change import SeriesChange, SeriesJudgement
 from handlers.rules.series_onward import go_on, is_onward
+from handlers.rules.series_rows import stored_reading
 from schemas.readings import Mark, Reading, Thresholds
 from schemas.registry_records import ReadingRow, SeriesKey, SeriesRow
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from handlers.ports import Transaction
 from handlers.registry import Writing, bounds_of
 from handlers.registry_view import RegistryRules, RegistryView, view_of_assets
-from handlers.rules.series_change import Arrival, SeriesChange, numbered, reading_no
+from handlers.rules.series_change import SeriesChange, numbered, reading_no
+from handlers.rules.series_rows import Arrival
 from handlers.series import change_series
 from schemas.assets import Asset
 from schemas.pairing import UnitState

@@ -2,102 +2,14 @@
 
 from collections.abc import Sequence
 
-from msgspec import Struct
-
 from schemas.assets import Asset
-from schemas.decimals import decoder
-from schemas.readings import JsonObject
 from schemas.registry_records import AssetRow, OpenPairing, SerialRow, VinRow
-from schemas.wire import to_json_text
-from storage.engine import Connection, Row
+from storage.asset_rows import asset_of, row_of
+from storage.engine import Connection
 from storage.rows import columns
 from storage.statements import load
 
 SQL = load("assets")
-
-
-class _Details(Struct, frozen=True, omit_defaults=True):
-    """The JSON of a column: what is only shown, and never asked for."""
-
-    aliases: tuple[str, ...] = ()
-    description: str | None = None
-    custom_fields: JsonObject = {}
-    metadata: JsonObject | None = None
-    location: str | None = None
-    location_of_installation: str | None = None
-    order_number: str | None = None
-    cost_center: str | None = None
-
-
-_decode_details = decoder(_Details).decode
-NO_DETAILS = to_json_text(_Details())
-
-
-def custom_fields_in(details: str) -> JsonObject:
-    """The custom fields in the JSON of that column."""
-    return _decode_details(details).custom_fields
-
-
-def _asset(row: Row) -> Asset:
-    details = _decode_details(row[14]) if row[14] != NO_DETAILS else _Details()
-    return Asset(
-        asset_id=row[1],
-        lease_asset_id=row[2],
-        external_asset_id=row[3],
-        code=row[4],
-        code_given=bool(row[5]),
-        name=row[6],
-        asset_type_name=row[7],
-        site_code=row[8],
-        serial=row[9],
-        status=row[10],
-        origin=row[11],
-        retired_at_us=row[12],
-        time_zone=row[13],
-        aliases=details.aliases,
-        description=details.description,
-        custom_fields=details.custom_fields,
-        metadata=details.metadata,
-        location=details.location,
-        location_of_installation=details.location_of_installation,
-        order_number=details.order_number,
-        cost_center=details.cost_center,
-        created_at_us=row[15],
-        updated_at_us=row[16],
-    )
-
-
-def _row(organization_id: str, asset: Asset, vin: str | None) -> tuple[object, ...]:
-    details = _Details(
-        asset.aliases,
-        asset.description,
-        asset.custom_fields,
-        asset.metadata,
-        asset.location,
-        asset.location_of_installation,
-        asset.order_number,
-        asset.cost_center,
-    )
-    return (
-        organization_id,
-        asset.asset_id,
-        asset.lease_asset_id,
-        asset.external_asset_id,
-        asset.code,
-        int(asset.code_given),
-        asset.name,
-        asset.asset_type_name,
-        asset.site_code,
-        asset.serial,
-        vin,
-        asset.status,
-        asset.origin,
-        asset.retired_at_us,
-        asset.time_zone,
-        to_json_text(details),
-        asset.created_at_us,
-        asset.updated_at_us,
-    )
 
 
 class AssetTables:
@@ -125,19 +37,19 @@ class AssetTables:
         rows = await self._connection.fetch(
             SQL["assets_meant"], organization_id=organization_id, identities=identities, codes=codes
         )
-        return [_asset(row) for row in rows]
+        return [asset_of(row) for row in rows]
 
     async def of_ids(self, organization_id: str, asset_ids: Sequence[str]) -> list[Asset]:
         """Assets by their ids."""
         rows = await self._connection.fetch(SQL["assets_of"], organization_id=organization_id, asset_ids=asset_ids)
-        return [_asset(row) for row in rows]
+        return [asset_of(row) for row in rows]
 
     async def of_lease_ids(self, organization_id: str, lease_asset_ids: Sequence[int]) -> list[Asset]:
         """Assets by their integer ids."""
         rows = await self._connection.fetch(
             SQL["assets_of_lease"], organization_id=organization_id, lease_asset_ids=list(lease_asset_ids)
         )
-        return [_asset(row) for row in rows]
+        return [asset_of(row) for row in rows]
 
     async def with_vins(self, organization_id: str, vins: Sequence[str]) -> list[VinRow]:
         """The assets with one of these VINs, oldest first."""
@@ -146,7 +58,7 @@ class AssetTables:
 
     async def put(self, organization_id: str, assets: Sequence[tuple[Asset, str | None]]) -> None:
         """Put assets, each with its VIN."""
-        await self._connection.execute_many(SQL["put_asset"], [_row(organization_id, asset, vin) for asset, vin in assets])
+        await self._connection.execute_many(SQL["put_asset"], [row_of(organization_id, asset, vin) for asset, vin in assets])
 
     async def add_identities(self, organization_id: str, identities: Sequence[tuple[str, str]]) -> None:
         """Add (externalAssetId or alias, asset id)."""
@@ -155,14 +67,14 @@ class AssetTables:
     async def find(self, organization_id: str | None, **by: object) -> list[AssetRow]:
         """Assets by one of the things that they go by; two at the most."""
         rows = await self._connection.fetch(SQL["find_assets"], organization_id=organization_id, **by)
-        return [AssetRow(row[0], _asset(row)) for row in rows]
+        return [AssetRow(row[0], asset_of(row)) for row in rows]
 
     async def list_assets(self, after: int, limit: int, organization_id: str | None, **filters: object) -> list[AssetRow]:
         """Assets in the order of their creation, from after an integer id."""
         rows = await self._connection.fetch(
             SQL["list_assets"], after=after, limit=limit, organization_id=organization_id, **filters
         )
-        return [AssetRow(row[0], _asset(row)) for row in rows]
+        return [AssetRow(row[0], asset_of(row)) for row in rows]
 
     async def all_vins(self, after: tuple[str, str], limit: int) -> list[SerialRow]:
         """All assets with their serials and VINs, in order."""

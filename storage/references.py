@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from schemas.assets import Meter
 from schemas.registry_records import NamedThing
 from schemas.wire import to_json_text
-from storage.assets import custom_fields_in
+from storage.asset_rows import custom_fields_in
 from storage.engine import Connection
 from storage.statements import load
 

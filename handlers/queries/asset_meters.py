@@ -11,7 +11,7 @@ from handlers.registry_view import implied_for
 from handlers.rules.asset_views import asset_meter_view, reading_view
 from handlers.rules.effective import effective
 from handlers.rules.implied import UnitMeters
-from handlers.rules.series_change import newest_reading
+from handlers.rules.series_rows import newest_reading
 from schemas.assets import Asset, AssetMeterView, Meter, Telematics
 from schemas.errors import NotFoundError
 from schemas.pages import Page

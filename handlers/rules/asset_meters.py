@@ -1,14 +1,14 @@
 """The meters and readings of one entry: what is assigned, what is stored, what is held back, and what is warned of."""
 
-from collections.abc import Iterable
 from typing import Any
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
 from handlers.rules.asset_index import AssetIndex
 from handlers.rules.effective import effective, tracked
-from handlers.rules.meter_units import MissingUnit, unit_fault, unit_hint
+from handlers.rules.meter_units import unit_fault, unit_hint
+from handlers.rules.sync_context import SyncContext, Warnings
 from handlers.rules.sync_messages import inspection_after_retirement, meter_not_found
 from schemas.asset_plans import HeldMeter, MeterPlan
 from schemas.asset_sync import AssetEntry, CurrentReading, HistoricalReading, MeterEntry
@@ -19,36 +19,6 @@ from schemas.readings import Reading
 from schemas.wire import microseconds
 
 _NOTHING = Explicit()
-
-
-class Warnings:
-    """Texts, each once, in the order in which they first came up."""
-
-    def __init__(self, texts: Iterable[str] = ()) -> None:
-        self._texts = dict.fromkeys(texts)
-
-    def add(self, text: str) -> None:
-        """Something was left out, refused or looks wrong."""
-        self._texts[text] = None
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """All of them."""
-        return tuple(self._texts)
-
-
-class SyncContext(Struct, frozen=True):
-    """The sync that an entry came in.
-
-    `seq` and `at_us` are the journal sequence and the time of its first receipt, which a retry shares; `now_us` is the time of
-    this receipt. Without `counting` nothing is seen or missed by it: it is no sync of a meter's readings.
-    """
-
-    seq: int
-    at_us: int
-    now_us: int
-    missing_unit: MissingUnit = "reject"
-    counting: bool = True
 
 
 def slots(entry: AssetEntry) -> int:

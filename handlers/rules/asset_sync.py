@@ -13,8 +13,9 @@ from handlers.rules.asset_changes import asset_changes, assignment_changes
 from handlers.rules.asset_fields import merged_asset
 from handlers.rules.asset_index import AssetIndex
 from handlers.rules.asset_matching import Match, match
-from handlers.rules.asset_meters import MeterWork, SyncContext, Warnings, slots
+from handlers.rules.asset_meters import MeterWork, slots
 from handlers.rules.effective import effective
+from handlers.rules.sync_context import SyncContext, Warnings
 from handlers.rules.sync_messages import adopted, repeated, suspect
 from handlers.rules.telematics import is_missed, missed, seen
 from schemas.asset_plans import AssetPlan, HeldMeter, MeterCount, Outcome

@@ -5,26 +5,19 @@ The stored readings of the neighbourhood are given page by page, and the arrival
 
 from collections.abc import Iterator, Sequence
 from heapq import merge
-from typing import NamedTuple
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from handlers.rules.readings import Marked, Tail, reading_order
 from handlers.rules.rejudging import Known, Rejudging, neighbourhood
-from schemas.readings import NO_THRESHOLDS, Mark, Reading, ReadingStatus, Thresholds
-from schemas.registry_records import MarkRow, Place, ReadingRow, SeriesKey, SeriesRow, UnitReadingRow
+from handlers.rules.series_rows import Arrival, arrival_row, series_row, stored_mark, stored_reading
+from schemas.readings import NO_THRESHOLDS, Mark, Reading, Thresholds
+from schemas.registry_records import MarkRow, Place, ReadingRow, SeriesKey, SeriesRow
 
 _BEFORE_ALL = -(2**63)
 # Later than any time, with room for what is added to times.
 _NEVER_US = 2**62
-
-
-class Arrival(NamedTuple):
-    """A `numbered` reading that comes into a series, and when it was received."""
-
-    reading: Reading
-    received_at_us: int
 
 
 class SeriesChange(Struct, gc=False):
@@ -132,76 +125,3 @@ class SeriesJudgement:
             ready += 1
         arrived, self._waiting = self._waiting[:ready], self._waiting[ready:]
         return [Known(reading, None) for reading in arrived if reading.seq in self._new]
-
-
-def arrival_row(key: SeriesKey, arrival: Arrival, mark: Mark) -> ReadingRow:
-    """A reading as it is stored."""
-    reading = arrival.reading
-    return ReadingRow(
-        *key,
-        reading.at_us,
-        reading.seq,
-        reading.value,
-        reading.source,
-        reading.note,
-        reading.unit_id,
-        arrival.received_at_us,
-        mark.status,
-        int(mark.shown),
-        mark.reason,
-    )
-
-
-def stored_reading(row: ReadingRow) -> Reading:
-    """A stored reading as the rules see it."""
-    return Reading(row.reading_no, 0, row.meter_code, row.value, row.at_us, status=_status(row.value))
-
-
-def unit_reading(row: UnitReadingRow) -> Reading:
-    """A reading that a unit brought, `numbered`."""
-    return Reading(
-        row.reading_no,
-        0,
-        row.meter_code,
-        row.value,
-        row.at_us,
-        status=_status(row.value),
-        source=row.source,  # type: ignore[arg-type] # as it was written
-        note=row.note,
-        unit_id=row.unit_id,
-    )
-
-
-def stored_mark(row: ReadingRow) -> Mark:
-    """Its mark."""
-    return Mark(row.mark, bool(row.shown), row.reason)  # type: ignore[arg-type] # as it was written
-
-
-def stored_tail(row: SeriesRow | None) -> Tail:
-    """What a series comes to, as the rules see it."""
-    latest = newest = None
-    if row is not None and row.latest_at_us is not None and row.latest_no is not None:
-        latest = Reading(row.latest_no, 0, row.meter_code, row.latest_value, row.latest_at_us)
-    if row is not None and row.newest_at_us is not None and row.newest_no is not None:
-        status = _status(row.newest_value)
-        newest = Reading(row.newest_no, 0, row.meter_code, row.newest_value, row.newest_at_us, status=status)
-    return Tail(latest, newest)
-
-
-def newest_reading(row: SeriesRow | None) -> Reading | None:
-    """The newest reading that says whether there is a meter at all."""
-    return stored_tail(row).newest
-
-
-def series_row(key: SeriesKey, last_at_us: int, tail: Tail) -> SeriesRow:
-    """What a series comes to, as it is stored."""
-    row = SeriesRow(*key, last_at_us)
-    if tail.latest is not None:
-        row = row._replace(latest_at_us=tail.latest.at_us, latest_no=tail.latest.seq, latest_value=tail.latest.value)
-    if tail.newest is not None:
-        row = row._replace(newest_at_us=tail.newest.at_us, newest_no=tail.newest.seq, newest_value=tail.newest.value)
-    return row
-
-
-def _status(value: object) -> ReadingStatus:
-    return "NOT_EQUIPPED" if value is None else "NORMAL"

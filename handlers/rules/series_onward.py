@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from handlers.rules.readings import SeriesFold, instants, reading_order
 from handlers.rules.rejudging import neighbourhood
-from handlers.rules.series_change import SeriesChange, arrival_row, series_row, stored_tail
+from handlers.rules.series_change import SeriesChange
+from handlers.rules.series_rows import arrival_row, series_row, stored_tail
 from handlers.rules.thresholds import violation
 from schemas.readings import NO_THRESHOLDS, Mark, Reading
 from schemas.registry_records import ReadingRow, SeriesKey, SeriesRow

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from handlers.rules.asset_meters import SyncContext
 from handlers.rules.meter_units import unit_fault, unit_hint
+from handlers.rules.sync_context import SyncContext
 from handlers.rules.sync_messages import meter_not_found
 from schemas.assets import Meter
 from schemas.readings import NO_THRESHOLDS, Reading

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from handlers import series
 from handlers.ports import Transaction
-from handlers.rules.series_change import Arrival, SeriesChange, series_row
+from handlers.rules.series_change import SeriesChange
+from handlers.rules.series_rows import Arrival, series_row
 from handlers.series import change_series
 from schemas.readings import NO_THRESHOLDS, Reading, Thresholds
 from schemas.registry_records import Place, SeriesRow

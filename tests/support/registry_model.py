@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from handlers.rules.asset_index import AssetIndex
-from handlers.rules.asset_meters import SyncContext
 from handlers.rules.asset_sync import NewIds, plan_batch, sync_answer
 from handlers.rules.effective import effective
 from handlers.rules.meter_units import MissingUnit
 from handlers.rules.readings import Marked, Tail
+from handlers.rules.sync_context import SyncContext
 from schemas.asset_plans import AssetPlan
 from schemas.asset_sync import AssetFailure
 from schemas.asset_sync_decoding import decode_sync, thresholds_of

@@ -15,10 +15,10 @@ from handlers.ports import Transaction
 from handlers.references import put_meter
 from handlers.registry import Actor
 from handlers.registry_view import RegistryRules
-from handlers.rules.asset_meters import SyncContext
 from handlers.rules.asset_sync import plan_held
 from handlers.rules.effective import effective
-from handlers.rules.series_change import newest_reading
+from handlers.rules.series_rows import newest_reading
+from handlers.rules.sync_context import SyncContext
 from schemas.asset_plans import HeldMeter
 from schemas.asset_sync_decoding import decode_sync
 from schemas.assets import Asset, Meter

@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from handlers.rules.asset_index import AssetIndex
-from handlers.rules.asset_meters import SyncContext
 from handlers.rules.asset_sync import plan_held
+from handlers.rules.sync_context import SyncContext
 from tests.support.registry_model import METERS, RegistryModel
 from tests.support.sync_bodies import FULL_METER, KM, TIME, UNKNOWN_METER, current, history, mismatch
 
