@@ -164,5 +164,8 @@ def _time(at_us: int) -> datetime:
 
 async def _keep_counters(tx: Transaction, run: RunContext, codes: Sequence[str], counter: CounterKnowledge) -> None:
     await tx.providers.usage.put_counters(
-        [CounterRow(run.organization_id, code, counter.rollover, counter.reset_to, counter.gap_us_max) for code in codes]
+        [
+            CounterRow(run.organization_id, code, counter.rollover, counter.reset_to, counter.gap_us_max, counter.granularity)
+            for code in codes
+        ]
     )

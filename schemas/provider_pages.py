@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from schemas.errors import Problem
 from schemas.provider_records import ProviderRecord
+from schemas.providers import Granularity
 
 Kept: TypeAlias = Literal["created", "updated", "unchanged"]
 
@@ -49,6 +50,7 @@ class CounterKnowledge(Struct, frozen=True):
     rollover: Decimal | None = None
     reset_to: Decimal | None = None
     gap_us_max: int | None = None
+    granularity: Granularity | None = None
 
 
 class ProviderPage(Struct, frozen=True):

@@ -124,6 +124,7 @@ class CounterRow(NamedTuple):
     rollover: Decimal | None
     reset_to: Decimal | None
     gap_us_max: int | None
+    granularity: str | None
 
 
 class RefusedRow(NamedTuple):

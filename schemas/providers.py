@@ -16,6 +16,7 @@ from schemas.provider_access import Auth, Count, Environments, Limits, Part, Rat
 Whole = Annotated[int, Meta(ge=0)]
 Scalar: TypeAlias = str | bool | int | float
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}\Z")]
+Granularity: TypeAlias = Literal["day", "month"]
 EntityName: TypeAlias = Literal["assets", "meters", "readings", "consumption"]
 
 
@@ -169,9 +170,12 @@ class Field(Part, frozen=True):
 
 
 class Aggregation(Part, frozen=True):
-    """What is known of the stream's counters: the value at which one rolls over, and the one from which a reset starts again."""
+    """What is known of the stream's counters: the value at which one rolls over, and the one from which a reset starts again.
 
-    granularity: Literal["day", "month"] | None = None
+    `granularity` is that in which their usage is served unless another is asked for.
+    """
+
+    granularity: Granularity | None = None
     rollover: Decimal | None = None
     reset_to: Decimal | None = None
     gap_hours_max: Count | None = None

@@ -99,10 +99,10 @@ class UsageTables:
     async def put_counters(self, rows: Sequence[CounterRow]) -> None:
         """What is known of counters."""
         await self._connection.execute_many(
-            SQL["put_counter"], [(*row[:2], _text(row.rollover), _text(row.reset_to), row.gap_us_max) for row in rows]
+            SQL["put_counter"], [(*row[:2], _text(row.rollover), _text(row.reset_to), *row[4:]) for row in rows]
         )
 
     async def counter_of(self, organization_id: str, meter_code: str) -> CounterRow | None:
         """What is known of the counter behind a meter."""
         row = await self._connection.fetch_one(SQL["counter_of"], organization_id=organization_id, meter_code=meter_code)
-        return CounterRow(row[0], row[1], _amount(row[2]), _amount(row[3]), row[4]) if row else None
+        return CounterRow(row[0], row[1], _amount(row[2]), _amount(row[3]), *row[4:]) if row else None

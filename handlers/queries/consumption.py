@@ -13,12 +13,13 @@ from handlers.ports import Transaction
 from handlers.queries.asset_meters import find_asset_meter
 from handlers.queries.lists import Filter, Number, PageAsked, Viewer, cursor_key
 from handlers.rules.aggregation import Bucket, Counter, Stand, by_consumption, by_readings
-from handlers.rules.zones import DAY_US, Granularity, bounds_us, zone_of
+from handlers.rules.zones import DAY_US, bounds_us, zone_of
 from schemas.decimals import EXACT
 from schemas.decimals import Number as ExactNumber
 from schemas.errors import at
 from schemas.pages import Page
 from schemas.provider_records import ProviderConsumption
+from schemas.providers import Granularity
 from schemas.registry_records import SeriesKey
 from schemas.wire import encode_cursor, parse_time, time_text
 
@@ -35,7 +36,10 @@ _FIRST_US, _LAST_US = (parse_time(time, "calendar") for time in ("0002-01-01T00:
 class ConsumptionFilter(Filter, frozen=True, kw_only=True):
     """Parameters of consumption."""
 
-    granularity: Annotated[Granularity, Meta(description="By day or by month, in the asset's time zone.")] = "day"
+    granularity: Annotated[
+        Granularity | None,
+        Meta(description="By day or by month, in the asset's time zone; else as the provider of the meter states, else by day."),
+    ] = None
     from_us: Annotated[
         int | None, Meta(description="From the day or month that holds this time; else from the first reading's.")
     ] = None
@@ -74,10 +78,13 @@ async def list_consumption(
             return Page((), None)
         from_us = first_us
     from_us, to_us = max(from_us, _FIRST_US), min(to_us, _LAST_US)
-    end_us = min(to_us, from_us + (page.limit + 1) * _LONGEST_US[asked.granularity])
-    bounds = bounds_us(from_us, end_us, asked.granularity, zone_of(asset.time_zone or "UTC"))
+    known = await tx.providers.usage.counter_of(organization_id, code)
+    granularity: Granularity = asked.granularity or ("month" if known and known.granularity == "month" else "day")
+    end_us = min(to_us, from_us + (page.limit + 1) * _LONGEST_US[granularity])
+    bounds = bounds_us(from_us, end_us, granularity, zone_of(asset.time_zone or "UTC"))
     shown = bounds[: page.limit + 1]
-    buckets = await _buckets(tx, organization_id, key, shown, _BUCKETS_AT_ONCE[asked.granularity])
+    counter = Counter(known.rollover, known.reset_to, known.gap_us_max) if known else Counter()
+    buckets = await _buckets(tx, organization_id, key, counter, shown, _BUCKETS_AT_ONCE[granularity])
     more = bool(shown) and shown[-1] < to_us
     items = tuple(_consumption(bucket, meter.unit) for bucket in buckets)
     return Page(items, encode_cursor((shown[-1],)) if more else None)
@@ -89,11 +96,11 @@ async def _first_us(tx: Transaction, organization_id: str, key: SeriesKey) -> in
     return records[0].start_us if records else await tx.registry.readings.first_us(organization_id, key)
 
 
-async def _buckets(tx: Transaction, organization_id: str, key: SeriesKey, bounds: list[int], at_once: int) -> list[Bucket]:
+async def _buckets(
+    tx: Transaction, organization_id: str, key: SeriesKey, counter: Counter, bounds: list[int], at_once: int
+) -> list[Bucket]:
     if await tx.providers.usage.list_usage(organization_id, *key, "consumption", _BEFORE_ALL, 1):
         return await _from_records(tx, organization_id, key, bounds, at_once)
-    known = await tx.providers.usage.counter_of(organization_id, key[1])
-    counter = Counter(known.rollover, known.reset_to, known.gap_us_max) if known else Counter()
     found: list[Bucket] = []
     for start in range(0, len(bounds) - 1, at_once):
         part = bounds[start : start + at_once + 1]

@@ -2,15 +2,14 @@
 
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from schemas.errors import InvalidInputError
+from schemas.providers import Granularity
 from schemas.wire import EPOCH, MICROSECOND, microseconds
 
 DAY = timedelta(days=1)
 DAY_US = DAY // MICROSECOND
-Granularity: TypeAlias = Literal["day", "month"]
 
 
 def zone_of(name: str) -> ZoneInfo:

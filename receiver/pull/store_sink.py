@@ -163,4 +163,4 @@ def counter_of(stream: Stream) -> CounterKnowledge | None:
     if known is None:
         return None
     gap_us = None if known.gap_hours_max is None else known.gap_hours_max * _HOUR_US
-    return CounterKnowledge(known.rollover, known.reset_to, gap_us)
+    return CounterKnowledge(known.rollover, known.reset_to, gap_us, known.granularity)

@@ -53,13 +53,14 @@ SELECT 1 FROM provider_usage WHERE organization_id = :organization_id AND meter_
 
 -- name: put_counter
 -- What is known of a counter.
-INSERT INTO meter_counters (organization_id, meter_code, rollover, reset_to, gap_us_max)
-VALUES (:organization_id, :meter_code, :rollover, :reset_to, :gap_us_max)
+INSERT INTO meter_counters (organization_id, meter_code, rollover, reset_to, gap_us_max, granularity)
+VALUES (:organization_id, :meter_code, :rollover, :reset_to, :gap_us_max, :granularity)
 ON CONFLICT (organization_id, meter_code) DO UPDATE
-SET rollover = excluded.rollover, reset_to = excluded.reset_to, gap_us_max = excluded.gap_us_max
+SET rollover = excluded.rollover, reset_to = excluded.reset_to, gap_us_max = excluded.gap_us_max,
+    granularity = excluded.granularity
 
 -- name: counter_of
 -- What is known of the counter behind a meter.
-SELECT organization_id, meter_code, rollover, reset_to, gap_us_max
+SELECT organization_id, meter_code, rollover, reset_to, gap_us_max, granularity
 FROM meter_counters
 WHERE organization_id = :organization_id AND meter_code = :meter_code

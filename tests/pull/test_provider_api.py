@@ -225,17 +225,17 @@ def undisturbed(example_url: str, sqlite_template: Path, tmp_path_factory: pytes
 
 
 def test_a_kill_in_the_midst_leaves_no_gap_and_no_double(
-    sqlite_url: str,
+    database_url: str,
     folder: Path,
     tmp_path: Path,
     undisturbed: Any,  # noqa: ANN401 - rows
 ) -> None:
     """Killed in the midst of a pull and started again, the store ends as if nothing had happened: the same rows, none twice."""
-    cli = Cli(tmp_path, environment(sqlite_url, folder))
-    kills = sum(_kill_after(cli, pages) and asyncio.run(_free(sqlite_url)) for pages in (1, 8))
+    cli = Cli(tmp_path, environment(database_url, folder))
+    kills = sum(_kill_after(cli, pages) and asyncio.run(_free(database_url)) for pages in (1, 8))
     assert kills > 0
     cli("providers", "sync", "fleetwatt", status=None)
-    assert asyncio.run(_contents(sqlite_url)) == undisturbed
+    assert asyncio.run(_contents(database_url)) == undisturbed
     statuses = [run["status"] for run in cli("providers", "runs", "fleetwatt", "--json").json["items"]]
     assert statuses[0] == "succeeded"
     assert set(statuses[1:]) <= {"interrupted", "succeeded"}

@@ -57,7 +57,7 @@ STANDS = {
     "pagination": NONE,
     "date_range": RANGE,
     "fields": {"meter_id": "meter", "at": "at", "value": "value", "estimated": "estimated"},
-    "aggregation": {"rollover": 1000, "gap_hours_max": 48},
+    "aggregation": {"granularity": "month", "rollover": 1000, "gap_hours_max": 48},
 }
 MONTHS = {
     "entity": "consumption",
@@ -448,7 +448,9 @@ async def test_usage_is_served_by_day_and_month_with_what_is_known_of_the_counte
         ("2024-01-17", "20", 1.0, 0),
         ("2024-01-18", "0", 0.0, 0),
     ]
+    assert await served("fleet:M1", None) == await served("fleet:M1", "month") != await served("fleet:M1", "day")
     days = await served("fleet:M2", "day")
+    assert await served("fleet:M2", None) == days
     assert days[0] == ("2023-12-31", "10", 1.0, 0)
     assert [day[1] for day in days[:11]] == ["10"] * 10 + ["0"]
     assert await served("fleet:M2", "month") == [("2023-12-31", "100", round(10 / 31, 3), 0)]
