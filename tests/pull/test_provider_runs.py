@@ -28,6 +28,8 @@ from schemas.wire import parse_time, time_text
 from storage import open_engine
 from storage.store import DatabaseStore
 from tests.pull.wiremock import WireMock, gives
+from tests.support.receiver_process import receiver
+from tests.support.serving import eventually
 from tests.support.store import rows, wipe
 
 KEY = ProviderKey("0b9f2f6e-6a0e-4f9a-8a9a-0a8d5f8f3a11", "fleet")
@@ -338,6 +340,25 @@ async def test_a_definition_mended_while_the_service_runs_is_used(
         write_definition(tmp_path, wiremock.url)
         await store.write(lambda tx: request_run(tx, KEY, "se_2", (), now_us()))
         await until(store, ["failed", "succeeded"])
+
+
+async def test_a_killed_service_is_followed_by_the_next(database_url: str, wiremock: WireMock, tmp_path: Path) -> None:
+    """Killed in the midst of a run, a service leaves it to the one after it, which goes on once the claim has ended."""
+    wiremock.stub("/vehicles", gives([], fixedDelayMilliseconds=30_000), gives([{"id": "V1", "name": "Truck"}]))
+    (tmp_path / "providers").mkdir()
+    write_definition(tmp_path / "providers", wiremock.url)
+    settings = {"DRAWBAR_PROVIDERS_FOLDER": str(tmp_path / "providers"), "DRAWBAR_LIMITS_LEASE_S": "5"}
+    path = "/api/v1/providers/fleet/runs"
+    async with receiver(database_url, tmp_path, settings) as running, running.client() as client:
+        assert (await client.post(path)).status_code == 202
+        await eventually(lambda: bool(wiremock.requests("/vehicles")))
+        await running.kill()
+    async with receiver(database_url, tmp_path, settings) as running, running.client() as client, asyncio.timeout(30):
+        statuses: list[str] = []
+        while statuses != ["succeeded", "interrupted"]:
+            statuses = [run["status"] for run in (await client.get(path)).json()["items"]]
+            await asyncio.sleep(0.05)
+        assert (await client.get("/api/v1/assets", params={"externalAssetId": "fleet:V1"})).json()["items"]
 
 
 def test_two_definitions_of_one_name_are_one(tmp_path: Path) -> None:
