@@ -1,5 +1,6 @@
 """Readings as they are shown: those of an asset's meter, and those of units that no pairing covers."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -42,6 +43,7 @@ class WaitingReading(Struct, frozen=True, rename="camel"):
     unit_id: str
     meter_code: str
     value: Decimal | None
+    unit: str
     recorded_at: str
     source: str
     note: str | None
@@ -78,16 +80,31 @@ async def list_waiting(tx: Transaction, viewer: Viewer, asked: WaitingFilter, pa
         after, page.limit + 1, viewer.organization_id, unit_id=asked.unit_id, meter_code=asked.meter_code
     )
     shown = rows[: page.limit]
-    return Page(tuple(map(_waiting, shown)), encode_cursor((shown[-1].reading_no,)) if rows[page.limit :] else None)
+    units = await _units(tx, shown)
+    items = tuple(_waiting(row, units[row.organization_id, row.meter_code]) for row in shown)
+    return Page(items, encode_cursor((shown[-1].reading_no,)) if rows[page.limit :] else None)
 
 
-def _waiting(row: UnitReadingRow) -> WaitingReading:
+async def _units(tx: Transaction, rows: Sequence[UnitReadingRow]) -> dict[tuple[str, str], str]:
+    """What the meters of these readings count in; a meter that has readings can't be deleted."""
+    codes: dict[str, set[str]] = {}
+    for row in rows:
+        codes.setdefault(row.organization_id, set()).add(row.meter_code)
+    return {
+        (organization_id, meter.code): meter.unit
+        for organization_id, wanted in codes.items()
+        for meter in await tx.registry.references.meters(organization_id, sorted(wanted))
+    }
+
+
+def _waiting(row: UnitReadingRow, unit: str) -> WaitingReading:
     return WaitingReading(
         row.organization_id,
         reading_text(row.reading_no),
         row.unit_id,
         row.meter_code,
         row.value,
+        unit,
         time_text(row.at_us),
         row.source,
         row.note,
