@@ -5,6 +5,7 @@ The second opinion is written from the rules' text: which asset a Datahub asset 
 
 import asyncio
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, given, settings
@@ -37,11 +38,15 @@ REASONS: dict[Kind, tuple[str | None, ...]] = {
 
 
 class Arrival(NamedTuple):
-    """Deliveries and steps as they come: in `order` a number is that of a delivery, None the next step."""
+    """Deliveries and steps as they come: in `order` a number is that of a delivery, None the next step.
+
+    Of deliveries that follow each other, `group` are in one transaction.
+    """
 
     bodies: list[bytes]
     steps: list[Step]
     order: list[int | None]
+    group: int
 
 
 @st.composite
@@ -110,20 +115,21 @@ def arrivals(draw: st.DrawFn) -> tuple[Arrival, Arrival]:
     for _ in range(2):
         again = draw(st.lists(st.integers(0, len(bodies) - 1), max_size=2))
         moves: list[int | None] = [*range(len(bodies)), *again, *(None for _ in steps)]
-        found.append(Arrival(bodies, steps, draw(st.permutations(moves))))
+        found.append(Arrival(bodies, steps, draw(st.permutations(moves)), draw(st.integers(1, 3))))
     return found[0], found[1]
 
 
 async def arrive(store: DatabaseStore, arrival: Arrival) -> RegistrySeen:
-    """Into an empty store, one after the other; what the registry says then."""
+    """Into an empty store; what the registry says then."""
     await wipe(store)
     await begin_story(store)
     steps = iter(arrival.steps)
-    for move in arrival.order:
-        if move is None:
-            await do(store, next(steps))
+    for is_step, moves in groupby(arrival.order, key=lambda move: move is None):
+        if is_step:
+            for _ in moves:
+                await do(store, next(steps))
         else:
-            await deliver(store, [arrival.bodies[move]])
+            await deliver(store, [arrival.bodies[move] for move in moves if move is not None], group=arrival.group)
     return (await look(store)).apart_from_ids()
 
 
