@@ -6,10 +6,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Annotated
 
+import structlog
 import typer
 from msgspec import Struct, field
 
-from handlers.asset_sync import sync_assets
+from handlers.asset_sync import Synced, sync_assets
 from handlers.ports import Transaction
 from handlers.registry import Actor
 from handlers.registry_view import RegistryRules
@@ -38,6 +39,7 @@ from schemas.errors import InvalidInputError, Problem
 
 # Whose syncs those are that come this way, for retries and for histories.
 ACTOR = Actor("command", "drawbar sync")
+log = structlog.get_logger()
 STATUSES = ("CREATED", "UPDATED", "DISABLED", "FAILED")
 
 Send = Callable[[SyncBody], Awaitable[AssetSyncAnswer]]
@@ -134,10 +136,13 @@ async def _store(settings: Settings, organization_id: str) -> AsyncIterator[Send
         async def apply(body: SyncBody) -> AssetSyncAnswer:
             asked = decode_sync(body.body, settings.limits.sync_assets_max)
 
-            async def work(tx: Transaction) -> AssetSyncAnswer:
-                return (await sync_assets(tx, organization_id, asked, ACTOR, rules, now_us())).answer
+            async def work(tx: Transaction) -> Synced:
+                return await sync_assets(tx, organization_id, asked, ACTOR, rules, now_us())
 
-            return await store.write(work)
+            done = await store.write(work)
+            for fault in done.faults:
+                log.error("sync.asset_refused_by_store", fault=fault, organization_id=organization_id)
+            return done.answer
 
         yield apply
 
