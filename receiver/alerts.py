@@ -17,13 +17,14 @@ from receiver.alert_sender import AlertAddress, AlertSender
 from receiver.alert_settings import AlertTarget
 from receiver.change_signal import ChangeSignal
 from receiver.lease import Lease, LeaseLostError
+from receiver.lookups import look_up_each
 from receiver.metrics import Metrics
 from receiver.pull.secrets import is_reference, resolve_reference
 from receiver.secret import webhook_key
 from receiver.setting_types import is_safe_address
-from receiver.settings import Settings, SettingsError
+from receiver.settings import Settings
 from schemas.alerts import Retries, Wanted
-from schemas.errors import InvalidInputError, Problem, StoreUnavailableError, at
+from schemas.errors import InvalidInputError, StoreUnavailableError, at
 
 log = structlog.get_logger()
 
@@ -40,16 +41,8 @@ def alert_addresses(settings: Settings, environ: Mapping[str, str] | None = None
 
     SettingsError names each key whose variable or file is missing or can't be used.
     """
-    problems: list[Problem] = []
-    found: dict[str, AlertAddress] = {}
-    for name, target in settings.alerts.items():
-        try:
-            found[name] = address_of(name, target, os.environ if environ is None else environ)
-        except InvalidInputError as error:
-            problems += error.problems
-    if problems:
-        raise SettingsError("; ".join(f"{problem.path}: {problem.message}" for problem in problems), tuple(problems))
-    return found
+    given = os.environ if environ is None else environ
+    return look_up_each(settings.alerts, lambda name, target: address_of(name, target, given))
 
 
 def address_of(name: str, target: AlertTarget, environ: Mapping[str, str]) -> AlertAddress:

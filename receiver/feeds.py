@@ -12,15 +12,16 @@ from handlers.rules.intake import Arrival, take_in_feed
 from handlers.rules.recording import Answer
 from receiver.feed_tokens import StoredToken
 from receiver.lease import Lease
+from receiver.lookups import look_up_each
 from receiver.metrics import Metrics
 from receiver.pull.errors import ProviderError
 from receiver.pull.feed import FeedAnswer, FeedClient, FeedSubscription
 from receiver.pull.secrets import is_reference, resolve_reference
 from receiver.secret import Secret
-from receiver.settings import Settings, SettingsError
+from receiver.settings import Settings
 from receiver.source_settings import Feed
 from receiver.writer import Writer
-from schemas.errors import InvalidInputError, Problem, StoreUnavailableError
+from schemas.errors import StoreUnavailableError
 
 log = structlog.get_logger()
 
@@ -36,16 +37,8 @@ def feed_subscriptions(settings: Settings, environ: Mapping[str, str] | None = N
 
     SettingsError names each key whose variable or file is missing.
     """
-    problems: list[Problem] = []
-    found: dict[str, FeedSubscription] = {}
-    for name, feed in settings.feeds.items():
-        try:
-            found[name] = _subscription(name, feed, os.environ if environ is None else environ)
-        except InvalidInputError as error:
-            problems += error.problems
-    if problems:
-        raise SettingsError("; ".join(f"{problem.path}: {problem.message}" for problem in problems), tuple(problems))
-    return found
+    given = os.environ if environ is None else environ
+    return look_up_each(settings.feeds, lambda name, feed: _subscription(name, feed, given))
 
 
 def _subscription(name: str, feed: Feed, environ: Mapping[str, str]) -> FeedSubscription:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from schemas.unit_rows import CaseRow
 from storage.engine import Connection, Row
+from storage.pages import newest_first
 from storage.rows import columns, decode_episode
 from storage.statements import load
 
@@ -24,16 +25,7 @@ class CaseTables:
         self, before: tuple[str, int, str], limit: int, organization_id: str | None, **filters: object
     ) -> list[CaseRow]:
         """Cases, newest first, from before (organization, first_at_us, case id)."""
-        rows = await self._connection.fetch(
-            SQL["list_cases"],
-            before_organization_id=before[0],
-            before_us=before[1],
-            before_id=before[2],
-            all_organizations=organization_id is None,
-            limit=limit,
-            organization_id=organization_id,
-            **filters,
-        )
+        rows = await newest_first(self._connection, SQL["list_cases"], before, limit, organization_id, filters)
         return [_case(row) for row in rows]
 
     async def find_case(self, case_id: str, organization_id: str | None) -> CaseRow | None:

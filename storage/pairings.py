@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from handlers.unit_ports import Unit
 from schemas.unit_rows import NeighbourRow, PairingRow, UnitRow
 from storage.engine import Connection, Row
+from storage.pages import newest_first
 from storage.rows import columns, decode_interval, decode_state
 from storage.statements import load
 
@@ -49,16 +50,7 @@ class PairingTables:
         self, before: tuple[str, int, str], limit: int, organization_id: str | None, **filters: object
     ) -> list[PairingRow]:
         """Intervals, newest first, from before (organization, sort_us, pairing id)."""
-        rows = await self._connection.fetch(
-            SQL["list_pairings"],
-            before_organization_id=before[0],
-            before_us=before[1],
-            before_id=before[2],
-            all_organizations=organization_id is None,
-            limit=limit,
-            organization_id=organization_id,
-            **filters,
-        )
+        rows = await newest_first(self._connection, SQL["list_pairings"], before, limit, organization_id, filters)
         return [_pairing(row) for row in rows]
 
     async def find_pairing(self, pairing_id: str, organization_id: str | None) -> PairingRow | None:

@@ -127,7 +127,7 @@ def _described(operation: Operation, schemas: dict[Any, Schema]) -> Schema:
     if operation.method != "GET":
         statuses += [409] if operation.scope else [401, 413, 415]
     described: Schema = {
-        "operationId": operation.handler.__name__,
+        "operationId": operation.name or operation.handler.__name__,
         "summary": operation.summary,
         "parameters": [*_path_parameters(operation.path), *_query_parameters(operation)],
         "responses": {str(operation.status): {"description": "Done.", "content": content}, **_problems(statuses, schemas)},

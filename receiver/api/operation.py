@@ -61,7 +61,7 @@ class Operation:
     A `paged` one takes `limit` and `cursor`, a `limited` one `limit` alone.
 
     `answer` is the type of the JSON in an answer with `status`, `answers` other media types that it can have, `body` the type
-    of the JSON taken in.
+    of the JSON taken in. The `name` in the description is the handler's unless another one is given.
     """
 
     method: str
@@ -77,6 +77,7 @@ class Operation:
     answers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     status: int = 200
+    name: str = ""
 
     @property
     def scopes(self) -> frozenset[str]:
