@@ -96,6 +96,8 @@ def _print(found: Checked) -> None:
             warn(f"{one.stream}: {one.error}")
         elif one.example is not None:
             say(f"{one.stream}: {to_json_text(one.example)}")
+        for hint in one.hints:
+            warn(f"{one.stream}: {hint}")
     rows = [
         (number, one.item, one.answer, "verified" if one.verified else "stated") for number, one in enumerate(found.checklist, 1)
     ]

@@ -114,13 +114,15 @@ async def _replay(settings: Settings, name: str) -> Replayed:
 
 @contextmanager
 def bars() -> Iterator[Callable[[Batch], None]]:
-    """A bar for each stream on a terminal, a plain line for each page otherwise, both on standard error."""
+    """A bar for each stream on a terminal, a plain line for each page with records otherwise, both on standard error."""
     counts: dict[str, int] = {}
     if not sys.stderr.isatty():
 
         def line(batch: Batch) -> None:
-            counts[batch.stream] = counts.get(batch.stream, 0) + len(batch.records) + len(batch.quarantined)
-            warn(f"{batch.stream}: {counts[batch.stream]} records")
+            count = len(batch.records) + len(batch.quarantined)
+            counts[batch.stream] = counts.get(batch.stream, 0) + count
+            if count:
+                warn(f"{batch.stream}: {counts[batch.stream]} records")
 
         yield line
         return

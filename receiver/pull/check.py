@@ -1,7 +1,7 @@
 """A look at a provider that writes nothing: one page of each stream, and what the definition makes of it."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 
 from msgspec import Struct, to_builtins
@@ -13,7 +13,9 @@ from receiver.pull.pages import Page
 from receiver.pull.plan import stream_order
 from receiver.pull.requests import StreamRequests
 from schemas.errors import InvalidInputError
+from schemas.provider_records import METER_SUBTYPES, ProviderMeter, ProviderRecord
 from schemas.providers import Definition, EntityName
+from schemas.wire import time_text
 
 # The latest span may hold nothing yet: so many are tried, backwards, until one has a record; after them the very first.
 _CHUNKS_MAX = 4
@@ -28,9 +30,10 @@ class FailingField(Struct, frozen=True):
 
 
 class StreamCheck(Struct, frozen=True):
-    """What one page of a stream gave. `example` is the first record that could be mapped, in the standard form.
+    """What one page of a stream gave. `example` is the first record that could be mapped, by the standard fields' names.
 
-    `mapped` are the standard fields that at least one record filled, `unmapped` the provider's own fields that nothing uses.
+    `mapped` are the standard fields that at least one record filled, `unmapped` the provider's own fields that nothing uses,
+    `hints` what is taken, but looks like a slip.
     """
 
     stream: str
@@ -41,6 +44,7 @@ class StreamCheck(Struct, frozen=True):
     mapped: tuple[str, ...] = ()
     unmapped: tuple[str, ...] = ()
     failing: tuple[FailingField, ...] = ()
+    hints: tuple[str, ...] = ()
     example: object = None
     error: str | None = None
 
@@ -106,9 +110,7 @@ def _look(name: str, entity: EntityName, mapper: Mapper, page: Page | None, valu
         return StreamCheck(name, entity)
     results = [mapper.map(raw, values) for raw in page.records]
     usable = [result.record for result in results if isinstance(result, Mapped)]
-    filled: dict[str, None] = {}
-    for record in usable:
-        filled |= {key: None for key, value in to_builtins(record).items() if value not in (None, {}) and key != "entity"}
+    filled = dict.fromkeys(name for record in usable for name in _shown(record))
     unmapped = dict.fromkeys(key for raw in page.records for key in mapper.unmapped(raw))
     reasons: dict[str, str] = {}
     failing: Counter[str] = Counter()
@@ -125,5 +127,22 @@ def _look(name: str, entity: EntityName, mapper: Mapper, page: Page | None, valu
         tuple(filled),
         tuple(unmapped),
         tuple(FailingField(path, count, reasons[path]) for path, count in failing.most_common()),
-        to_builtins(usable[0]) if usable else None,
+        tuple(dict.fromkeys(hint for record in usable for hint in _hints(record))),
+        _shown(usable[0]) if usable else None,
     )
+
+
+def _hints(record: ProviderRecord) -> Iterator[str]:
+    """What is taken as it is, but may be a slip: a subtype that the requirements don't name."""
+    if isinstance(record, ProviderMeter) and record.subtype not in (None, *METER_SUBTYPES[record.type]):
+        yield f"subtype {record.subtype!r} is none of those of {record.type}: {', '.join(METER_SUBTYPES[record.type])}"
+
+
+def _shown(record: ProviderRecord) -> dict[str, object]:
+    """The fields that a record fills, by the names that they have in a definition; times as text."""
+    values = {name: getattr(record, name) for name in sorted(record.__struct_fields__)}
+    return {
+        name.removesuffix("_us"): time_text(value) if name.endswith("_us") else to_builtins(value)
+        for name, value in values.items()
+        if value not in (None, {})
+    }

@@ -85,8 +85,8 @@ def _ranges(definition: Definition) -> Iterator[str]:
         wanted = stream.date_range
         if wanted is not None:
             spans = [
-                f"{count} {unit}"
-                for count, unit in ((wanted.span_days_max, "days"), (wanted.span_months_max, "months"))
+                f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+                for count, unit in ((wanted.span_days_max, "day"), (wanted.span_months_max, "month"))
                 if count is not None
             ]
             longest = f"at most {' and '.join(spans)}" if spans else "without a longest span"

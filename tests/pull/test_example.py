@@ -20,7 +20,7 @@ from receiver.pull.run import ProviderRun
 from receiver.pull.secrets import resolve_secrets
 from schemas.provider_access import Environment
 from schemas.provider_records import ProviderAsset, ProviderConsumption, ProviderMeter, ProviderReading
-from schemas.providers import Definition
+from schemas.providers import Definition, Field
 from schemas.wire import parse_time
 from tests.pull.processes import serving
 from tests.pull.support import KeepingSink
@@ -128,9 +128,15 @@ async def test_a_check_shows_what_the_definition_makes_of_the_api(definition: De
     }
     assert checks["vehicles"].unmapped == ()
     assert checks["stands"].unmapped == ("id",)
-    assert set(checks["months"].mapped) == {"meterId", "startUs", "endUs", "value", "cost", "currency"}
+    assert set(checks["months"].mapped) == {"meter_id", "start", "end", "value", "cost", "currency"}
     assert isinstance(checks["meters"].example, dict)
     assert checks["meters"].example["subtype"] == "EV Charging"
+    assert checks["stands"].example == {
+        "at": "2025-03-31T00:00:00Z",
+        "estimated": False,
+        "meter_id": "CH-1001",
+        "value": "1762.5",
+    }
 
 
 async def test_a_check_tells_what_fails(definition: Definition) -> None:
@@ -142,6 +148,7 @@ async def test_a_check_tells_what_fails(definition: Definition) -> None:
     )
     async with client_of(wrong) as client:
         checks = {check.stream: check for check in await check_streams(wrong, client, clock=lambda: NOW)}
+    assert checks["months"].hints == ()
     [failing] = checks["vehicles"].failing
     assert (failing.field, failing.records, failing.reason) == (
         "serial",
@@ -150,6 +157,16 @@ async def test_a_check_tells_what_fails(definition: Definition) -> None:
     )
     assert "answered 404" in (checks["meters"].error or "")
     assert checks["months"].usable == 3
+
+
+async def test_a_check_hints_at_subtypes_that_the_requirements_do_not_name(definition: Definition) -> None:
+    """They are taken as they are, but a slip would look the same: each is told once, with those that there are."""
+    fields = definition.streams["meters"].fields | {"subtype": Field(constant="Ev charging")}
+    wrong = replace(definition, streams=definition.streams | {"meters": replace(definition.streams["meters"], fields=fields)})
+    async with client_of(wrong) as client:
+        [meters] = [one for one in await check_streams(wrong, client, clock=lambda: NOW) if one.stream == "meters"]
+    assert (meters.usable, len(meters.hints)) == (4, 1)
+    assert meters.hints[0].startswith("subtype 'Ev charging' is none of those of Energy: Coal, Coke, ")
 
 
 async def test_the_checklist_is_answered_as_far_as_it_can_be(definition: Definition) -> None:
@@ -163,6 +180,8 @@ async def test_the_checklist_is_answered_as_far_as_it_can_be(definition: Definit
     assert told[3] == UNKNOWN
     assert told[4] == "600 requests per minute"
     assert "stands: from and to (inclusive), at most 10 days" in told[7]
+    assert "months: start_date and end_date (exclusive), at most 1 month" in told[7]
+    assert "1 months" not in told[7]
     assert "stands: counters roll over at 1000000" in told[8]
     unreached = answer_checklist(definition, "staging", [StreamCheck("vehicles", "assets", error="no answer")])
     assert not any(answer.verified for answer in unreached)
