@@ -23,6 +23,7 @@ ZonedTime = Annotated[datetime, msgspec.Meta(tz=True)]
 _Key = TypeVar("_Key")
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
+_canonical = msgspec.json.Encoder(decimal_format="number", order="sorted")
 _zoned_time = msgspec.json.Decoder(ZonedTime)
 
 
@@ -37,8 +38,8 @@ def to_json_text(value: object) -> str:
 
 
 def canonical_json(value: object) -> bytes:
-    """JSON with sorted keys: equal values give equal bytes, whatever the order of their keys was."""
-    return msgspec.json.encode(value, order="sorted")
+    """The same with sorted keys: equal values give equal bytes, whatever the order of their keys was."""
+    return _canonical.encode(value)
 
 
 def microseconds(time: datetime) -> int:

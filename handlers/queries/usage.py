@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta, Struct, field
 
 from handlers.ports import Transaction
 from handlers.queries.asset_meters import find_asset_meter
 from handlers.queries.lists import Filter, Number, PageAsked, Viewer, cursor_key
 from schemas.decimals import Number as ExactNumber
+from schemas.decimals import decoder
 from schemas.errors import at
 from schemas.pages import Page
 from schemas.provider_rows import UsageRow
@@ -41,7 +41,7 @@ class Usage(Struct, frozen=True, kw_only=True, rename="camel"):
     recorded_at: str
 
 
-_decode_metadata = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_metadata = decoder(dict[str, Any]).decode
 
 
 async def list_usage(tx: Transaction, viewer: Viewer, ref: str, code: str, asked: UsageFilter, page: PageAsked) -> Page[Usage]:

@@ -40,7 +40,10 @@ class Batch(Struct, frozen=True):
 
 
 class StreamReport(Struct, frozen=True):
-    """How a stream went. `full`: it lists everything there is. `unidentified` counts quarantined records without an id."""
+    """How a stream went. `full`: it lists everything there is. `unidentified` counts quarantined records without an id.
+
+    `unasked` counts the parents whose records can't be used, so that nothing was asked for them.
+    """
 
     stream: str
     entity: EntityName
@@ -53,6 +56,7 @@ class StreamReport(Struct, frozen=True):
     unchanged: int = 0
     quarantined: int = 0
     unidentified: int = 0
+    unasked: int = 0
     errors: tuple[str, ...] = ()
     errors_total: int = 0
     started_us: int = 0
@@ -61,7 +65,12 @@ class StreamReport(Struct, frozen=True):
     @property
     def shows_absence(self) -> bool:
         """Whether what wasn't seen in this stream is no longer there: only a complete, successful, full fetch of entities."""
-        return self.status == "succeeded" and self.full and self.entity in ("assets", "meters") and self.unidentified == 0
+        return self.lists_all and self.unidentified == 0
+
+    @property
+    def lists_all(self) -> bool:
+        """Whether what is there has been brought, be it understood or not."""
+        return self.status == "succeeded" and self.full and self.entity in ("assets", "meters") and self.unasked == 0
 
 
 class RunReport(Struct, frozen=True):
@@ -100,6 +109,7 @@ class Tally:
         self._stored = Counts()
         self._errors: list[str] = []
         self._errors_total = 0
+        self.unasked = 0
 
     def add(self, batch: Batch, stored: Counts) -> None:
         """Count a stored batch. Raises DrawbarError where the store accounts for more or fewer records than it was given."""
@@ -133,6 +143,7 @@ class Tally:
             self._stored.unchanged,
             self._quarantined,
             self._unidentified,
+            self.unasked,
             tuple(self._errors),
             self._errors_total,
             self._started_us,

@@ -5,12 +5,12 @@ from collections.abc import Callable, Collection, Iterator
 
 from receiver.pull.client import ProviderClient, now_us
 from receiver.pull.errors import CredentialsError, ProviderError, RescheduleError, TransientError
-from receiver.pull.mapping import NO_PARENT, Mapped, Mapper, ParentValues, Quarantined, parent_values, refuse_parent
+from receiver.pull.mapping import Mapped, Mapper, ParentValues, Quarantined
 from receiver.pull.pages import Page
-from receiver.pull.plan import children_of, derived_from, stream_order
+from receiver.pull.parents import Parents
+from receiver.pull.plan import derived_from, stream_order
 from receiver.pull.reports import Batch, RunReport, Sink, Status, StreamReport, Tally
 from receiver.pull.requests import StreamRequests
-from schemas.errors import InvalidInputError
 from schemas.providers import Definition
 from schemas.wire import canonical_json
 
@@ -32,8 +32,7 @@ class ProviderRun:
     ) -> None:
         self._definition, self._client, self._sink, self._progress, self._clock = definition, client, sink, progress, clock
         self._mappers = {name: Mapper(definition, stream, client.redactor) for name, stream in definition.streams.items()}
-        self._parents: dict[str, dict[str, ParentValues]] = {name: {} for name in definition.streams}
-        self._orphans: dict[str, list[Quarantined]] = {name: [] for name in definition.streams}
+        self._parents = Parents(definition)
         self._derived: dict[str, dict[str, bytes]] = {name: {} for name in definition.streams}
         self._turn = asyncio.Lock()
 
@@ -73,11 +72,13 @@ class ProviderRun:
 
     async def _scopes(self, name: str, tallies: dict[str, Tally]) -> None:
         """Once, or once for each record of the parent; as many at a time as the definition allows."""
-        stream = self._definition.streams[name]
-        scopes = [NO_PARENT] if stream.parent is None else list(self._parents[name].values())
-        orphans = tuple(self._orphans[name])
+        scopes = self._parents.scopes(name)
+        for each in tallies.values():
+            each.unasked = self._parents.unasked(name)
+        orphans = self._parents.orphans(name)
         if orphans:
-            await self._commit(Batch(name, stream.entity, "", 0, "", quarantined=orphans), tallies[name])
+            batch = Batch(name, self._definition.streams[name].entity, "", 0, "", quarantined=orphans)
+            await self._commit(batch, tallies[name])
         requests = StreamRequests(self._definition, name, self._client, await self._sink.watermarks(name), self._clock())
         todo: Iterator[ParentValues] = iter(scopes)
         tally = tallies[name]
@@ -129,17 +130,8 @@ class ProviderRun:
             news = [found for result in results if (found := self._first_seen(derived, result)) is not None]
             await self._commit(self._batch(derived, values, page, news, None), tallies[derived])
         mapped = [self._mappers[name].map(raw, values) for raw in page.records]
-        for child in children_of(self._definition, name):
-            for raw, result in zip(page.records, mapped, strict=True):
-                if isinstance(result, Mapped):
-                    self._note_parent(child, result.key, raw)
+        self._parents.note(name, page.records, mapped)
         await self._commit(self._batch(name, values, page, mapped, watermark_us), tallies[name])
-
-    def _note_parent(self, child: str, key: str, raw: object) -> None:
-        try:
-            self._parents[child].setdefault(key, parent_values(self._definition.streams[child], key, raw))
-        except InvalidInputError as error:
-            self._orphans[child].append(refuse_parent(key, raw, error))
 
     def _first_seen(self, derived: str, result: Mapped | Quarantined) -> Mapped | Quarantined | None:
         """A derived record repeats with each record it is derived from: the same again is nothing new, another one is a fault."""

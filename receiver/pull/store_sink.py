@@ -92,9 +92,8 @@ class StoreSink:
     async def finish(self, report: StreamReport) -> None:
         """Record a stream, and deactivate what is no longer listed once all streams of its kind have been fetched whole."""
         self._finished[report.stream] = report
-        whole = report.status == "succeeded" and report.full and report.entity in ("assets", "meters")
         why_not = self._why_not(report)
-        ending = Ending(self._row(report), complete=not why_not, whole=whole, why_not=why_not)
+        ending = Ending(self._row(report), complete=not why_not, whole=report.lists_all, why_not=why_not)
 
         async def work(tx: Transaction) -> StreamRow:
             await self.lease.confirm(tx)
@@ -114,6 +113,8 @@ class StoreSink:
                 return f"absence wasn't judged: {name} {other.status}"
             if not other.full:
                 return f"absence wasn't judged: {name} fetches only what has changed"
+            if other.unasked:
+                return f"absence wasn't judged: {name} was left out for {other.unasked} parents that can't be used"
             if other.unidentified:
                 return f"absence wasn't judged: {other.unidentified} records of {name} have no id that can be read"
         return ""

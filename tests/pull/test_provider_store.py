@@ -27,7 +27,7 @@ from schemas.facts import Meaning
 from schemas.provider_access import Rates
 from schemas.provider_views import RunView
 from schemas.providers import Deactivation, Field, UpdatedSince
-from schemas.wire import parse_time
+from schemas.wire import parse_time, to_json
 from storage import open_engine
 from storage.store import DatabaseStore
 from tests.pull.support import VEHICLES, definition
@@ -303,6 +303,26 @@ async def test_only_a_whole_fetch_shows_absence(store: DatabaseStore, wiremock: 
     assert await pull.statuses("V1", "V2", "T1") == ["ACTIVE", "INACTIVE", "ACTIVE"]
 
 
+async def test_a_parent_that_cannot_be_used_shows_no_absence_of_its_children(
+    store: DatabaseStore, wiremock: WireMock, api: Api
+) -> None:
+    """Meters that are asked for by vehicle aren't gone because their vehicle's record can't be used any more: nobody asked."""
+    meters = METERS | {"path": "/vehicles/{id}/meters", "parent": {"stream": "vehicles", "parameters": {"id": "id"}}}
+    pull = pulling(store, wiremock, vehicles=VEHICLES, meters=meters)
+    api.vehicles("V1", "V2")
+    for name in ("1", "2"):
+        api.lists(f"/vehicles/V{name}/meters", [{"id": f"M{name}", "vehicle": f"V{name}", "kind": "power", "unit": "kWh"}])
+    await pull.run()
+    api.lists("/vehicles", [{"id": "V1", "name": "Truck V1"}, {"id": "V2", "name": None}])
+    view = await pull.run()
+    assert (counts(view, "vehicles"), counts(view, "meters")) == ((0, 0, 1, 1), (0, 0, 1, 0))
+    assert of(view, "meters").absence == "absence wasn't judged: meters was left out for 1 parents that can't be used"
+    assert await assigned(pull, "V2") == {"fleet:M2": True}
+    api.vehicles("V1")
+    view = await pull.run()
+    assert (of(view, "vehicles").deactivated, of(view, "meters").deactivated) == (1, 1)
+
+
 async def test_a_quarantined_record_counts_as_listed(store: DatabaseStore, wiremock: WireMock, api: Api) -> None:
     """A record that can't be used any more, but says whose it is, deactivates nothing; one that doesn't makes absence unsure."""
     pull = pulling(store, wiremock, vehicles=VEHICLES)
@@ -352,6 +372,22 @@ async def test_values_are_revised_with_their_history(store: DatabaseStore, wirem
     )
     assert [(str(row.value), row.revision) for row in history] == [("42", 1)]
     assert (await pull.run()).results[2].unchanged == 3
+
+
+async def test_metadata_is_kept_as_it_comes(store: DatabaseStore, wiremock: WireMock, api: Api) -> None:
+    """Numbers stay numbers, with every digit, in what is known of an asset and of its usage."""
+    vehicles = VEHICLES | {"metadata": {"area": "area"}}
+    months = MONTHS | {"metadata": {"tariff": "tariff"}}
+    pull = pulling(store, wiremock, vehicles=vehicles, meters=METERS, months=months)
+    api.answers("/vehicles", {"status": 200, "body": '[{"id": "V1", "name": "Truck", "area": [1.50, 3]}]'})
+    api.meters(("M1", "V1"))
+    span = '"meter": "M1", "from": "2024-01-01", "to": "2024-02-01", "used": 1'
+    api.answers("/months", {"status": 200, "body": f'[{{{span}, "tariff": {{"rate": 0.12345678901234567890}}}}]'})
+    await pull.run(ahead_s=20 * 86_400)
+    page = await store.read(lambda tx: list_usage(tx, EVERYTHING, "fleet:V1", "fleet:M1", UsageFilter(), PageAsked(100, None)))
+    assert to_json(page.items[0].metadata) == b'{"tariff":{"rate":0.12345678901234567890}}'
+    assert to_json((await pull.asset("V1")).metadata) == b'{"area":[1.50,3]}'
+    assert [one.unchanged for one in (await pull.run()).results] == [1, 1, 1]
 
 
 def _span(start: str, end: str) -> tuple[int, int]:
