@@ -108,6 +108,24 @@ def test_unsigned_deliveries_are_taken_on_a_loopback_address_alone(on_sqlite: Cl
         end(running, signal.SIGTERM)
 
 
+@pytest.mark.parametrize(
+    ("database", "message"),
+    [
+        ("nowhere/drawbar.db", "can't open the database nowhere/drawbar.db: there is no folder nowhere\n"),
+        ("postgresql://127.0.0.1:9/x", "can't reach the database: "),
+    ],
+    ids=["SQLite", "PostgreSQL"],
+)
+def test_a_database_that_cannot_be_had_is_1(fresh: Cli, database: str, message: str) -> None:
+    """One line says why, and nothing is made."""
+    fresh.environment |= {"DRAWBAR_WEBHOOK_SECRET": SECRET, "DRAWBAR_PORT": "0", "DRAWBAR_DATABASE": database}
+    done = fresh.process("serve", status=1)
+    assert message in done.err
+    assert len(done.err.splitlines()) == 1
+    assert done.out == ""
+    assert list(fresh.folder.iterdir()) == []
+
+
 def test_a_port_that_is_taken_is_1(on_sqlite: Cli) -> None:
     """It is named."""
     on_sqlite.environment["DRAWBAR_WEBHOOK_SECRET"] = SECRET
