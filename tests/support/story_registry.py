@@ -77,20 +77,20 @@ class SyncStep(Struct, frozen=True, kw_only=True, rename="camel", tag="sync", ta
     after: str = ""
 
 
-class LinkStep(Struct, frozen=True, kw_only=True, rename="camel", tag="link", tag_field="kind", forbid_unknown_fields=True):
+class _Word(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """Which asset a Datahub asset is."""
+
+    asset_id: str
+    external_asset_id: str
+    after: str = ""
+
+
+class LinkStep(_Word, frozen=True, kw_only=True, rename="camel", tag="link", tag_field="kind", forbid_unknown_fields=True):
     """An operator says which asset a Datahub asset is."""
 
-    asset_id: str
-    external_asset_id: str
-    after: str = ""
 
-
-class UnlinkStep(Struct, frozen=True, kw_only=True, rename="camel", tag="unlink", tag_field="kind", forbid_unknown_fields=True):
+class UnlinkStep(_Word, frozen=True, kw_only=True, rename="camel", tag="unlink", tag_field="kind", forbid_unknown_fields=True):
     """An operator takes that back."""
-
-    asset_id: str
-    external_asset_id: str
-    after: str = ""
 
 
 class MeterStep(Struct, frozen=True, kw_only=True, rename="camel", tag="meter", tag_field="kind", forbid_unknown_fields=True):
