@@ -25,7 +25,7 @@ from schemas.vin_records import Touched
 from schemas.wire import to_json_text
 
 # Writers wait for each look: so much of each kind of news it takes at the most.
-NEWS_AT_A_TIME = 200
+NEWS_AT_A_TIME = 100
 
 # (organization, case id)
 CaseId = tuple[str, str]
