@@ -20,6 +20,7 @@ class RunContext(Struct, frozen=True):
 
     organization_id: str
     provider: str
+    environment: str
     run_id: int
     definition_hash: str
     now_us: int

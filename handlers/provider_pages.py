@@ -47,7 +47,8 @@ async def store_page(tx: Transaction, run: RunContext, page: ProviderPage) -> Pa
         await tx.providers.entities.see(run.organization_id, run.provider, page.entity, seen, run.run_id, run.now_us)
     await tx.providers.refused.resolve(run.organization_id, run.provider, page.stream, page.scope, sorted(set(kept)), run.now_us)
     if page.watermark_us is not None:
-        await tx.providers.runs.set_watermark(run.organization_id, run.provider, page.stream, page.scope, page.watermark_us)
+        names = (run.organization_id, run.provider, run.environment)
+        await tx.providers.runs.set_watermark(*names, page.stream, page.scope, page.watermark_us)
     return PageCounts(outcomes.count("created"), outcomes.count("updated"), outcomes.count("unchanged"), len(refused))
 
 

@@ -42,11 +42,13 @@ class Runs(Protocol):
 
     async def streams_of(self, organization_id: str, run_ids: Sequence[int]) -> list[StreamRow]: ...
 
-    async def watermarks(self, organization_id: str, provider: str, stream: str) -> dict[str, int]:
+    async def watermarks(self, organization_id: str, provider: str, environment: str, stream: str) -> dict[str, int]:
         """By scope."""
         ...
 
-    async def set_watermark(self, organization_id: str, provider: str, stream: str, scope: str, watermark_us: int) -> None:
+    async def set_watermark(
+        self, organization_id: str, provider: str, environment: str, stream: str, scope: str, watermark_us: int
+    ) -> None:
         """It never goes back."""
         ...
 

@@ -73,17 +73,21 @@ class ProviderRunTables:
         rows = await self._connection.fetch(SQL["streams_of"], organization_id=organization_id, run_ids=run_ids)
         return [StreamRow(*row) for row in rows]
 
-    async def watermarks(self, organization_id: str, provider: str, stream: str) -> dict[str, int]:
+    async def watermarks(self, organization_id: str, provider: str, environment: str, stream: str) -> dict[str, int]:
         """How far each scope of a stream is."""
-        rows = await self._connection.fetch(SQL["watermarks"], organization_id=organization_id, provider=provider, stream=stream)
+        names = {"organization_id": organization_id, "provider": provider, "environment": environment, "stream": stream}
+        rows = await self._connection.fetch(SQL["watermarks"], **names)
         return {row[0]: row[1] for row in rows}
 
-    async def set_watermark(self, organization_id: str, provider: str, stream: str, scope: str, watermark_us: int) -> None:
+    async def set_watermark(
+        self, organization_id: str, provider: str, environment: str, stream: str, scope: str, watermark_us: int
+    ) -> None:
         """How far a scope is from now on; it never goes back."""
         await self._connection.execute(
             SQL["set_watermark"],
             organization_id=organization_id,
             provider=provider,
+            environment=environment,
             stream=stream,
             scope=scope,
             watermark_us=watermark_us,

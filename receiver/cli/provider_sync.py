@@ -108,8 +108,8 @@ async def _replay(settings: Settings, name: str) -> Replayed:
         runner = Runner(store, rules_of(settings), Metrics(), now_us)
         async with lease.held():
             nothing: dict[str, Any] = dict.fromkeys(RunRow._fields, 0)
-            names = {"organization_id": key.organization_id, "provider": key.provider, "definition_hash": loaded.digest}
-            return await runner.replay(loaded, RunRow(**(nothing | names)), lease)
+            names = {"organization_id": key.organization_id, "provider": key.provider, "environment": key.environment}
+            return await runner.replay(loaded, RunRow(**(nothing | names | {"definition_hash": loaded.digest})), lease)
 
 
 @contextmanager

@@ -42,6 +42,7 @@ class StoreSink:
         return RunContext(
             self._run.organization_id,
             self._run.provider,
+            self._run.environment,
             self._run.run_id,
             self._run.definition_hash,
             self._clock(),
@@ -51,8 +52,8 @@ class StoreSink:
 
     async def watermarks(self, stream: str) -> Mapping[str, int]:
         """How far each scope of a stream is."""
-        run = self._run
-        return await self._store.read(lambda tx: tx.providers.runs.watermarks(run.organization_id, run.provider, stream))
+        names = (self._run.organization_id, self._run.provider, self._run.environment)
+        return await self._store.read(lambda tx: tx.providers.runs.watermarks(*names, stream))
 
     async def commit(self, batch: Batch) -> Counts:
         """Store a page, some records in each transaction, the watermark in the last; durable on return."""

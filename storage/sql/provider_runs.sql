@@ -100,12 +100,12 @@ ORDER BY run_id, place
 -- How far each scope of a stream is.
 SELECT scope, watermark_us
 FROM provider_watermarks
-WHERE organization_id = :organization_id AND provider = :provider AND stream = :stream
+WHERE organization_id = :organization_id AND provider = :provider AND environment = :environment AND stream = :stream
 
 -- name: set_watermark
 -- How far a scope of a stream is; it never goes back.
-INSERT INTO provider_watermarks (organization_id, provider, stream, scope, watermark_us)
-VALUES (:organization_id, :provider, :stream, :scope, :watermark_us)
-ON CONFLICT (organization_id, provider, stream, scope) DO UPDATE
+INSERT INTO provider_watermarks (organization_id, provider, environment, stream, scope, watermark_us)
+VALUES (:organization_id, :provider, :environment, :stream, :scope, :watermark_us)
+ON CONFLICT (organization_id, provider, environment, stream, scope) DO UPDATE
 SET watermark_us = excluded.watermark_us
 WHERE provider_watermarks.watermark_us < excluded.watermark_us

@@ -24,7 +24,7 @@ from receiver.pull.limits import StoreCounter
 from schemas.asset_sync_decoding import decode_sync
 from schemas.events import Payload
 from schemas.facts import Meaning
-from schemas.provider_access import Rates
+from schemas.provider_access import Environments, Rates
 from schemas.provider_views import RunView
 from schemas.providers import Deactivation, Field, UpdatedSince
 from schemas.wire import parse_time, to_json
@@ -408,6 +408,21 @@ async def test_a_large_page_is_stored_in_parts(
     assert len(await series(pull)) == 8
     assert len(await rows(store, "SELECT watermark_us FROM provider_watermarks")) == 1
     assert counts(await pull.run(), "stands") == (0, 0, 8, 2)
+
+
+async def test_production_is_pulled_from_its_beginning_after_staging(store: DatabaseStore, wiremock: WireMock, api: Api) -> None:
+    """How far a stream is in one environment leaves nothing out of another."""
+    pull = pulling(store, wiremock, vehicles=VEHICLES, meters=METERS, stands=STANDS)
+    production = pull.loaded.definition.environments.production
+    pull.mend(environments=Environments(production=production, staging=production))
+    api.vehicles("V1")
+    api.meters(("M1", "V1"))
+    asked = []
+    for environment in ("staging", "production", "staging"):
+        pull.key = replace(pull.key, environment=environment)
+        await pull.run()
+        asked.append(wiremock.requests("/stands")[-1]["queryParams"]["from"]["values"])
+    assert asked == [["2024-01-01"], ["2024-01-01"], ["2024-01-16"]]
 
 
 @pytest.mark.usefixtures("api")
