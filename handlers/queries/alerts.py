@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from handlers.ports import Transaction
-from handlers.queries.lists import LAST_TEXT, NEWEST, Filter, Number, PageAsked, Text, Viewer, cursor_key
+from handlers.queries.lists import LAST_TEXT, NEWEST, Filter, Number, PageAsked, Text, Viewer, cursor_key, part_of
 from schemas.alerts import DeadLetter, MessageRecord
 from schemas.pages import Page
 from schemas.wire import encode_cursor, time_text
@@ -21,9 +21,8 @@ async def list_dead_letters(tx: Transaction, viewer: Viewer, asked: DeadLetterFi
     """Dead letters, those of the newest changes first."""
     before = cursor_key(page, tuple[Number, Number, Text], (NEWEST, NEWEST, LAST_TEXT))
     rows = await tx.alerts.list_dead(before, page.limit + 1, viewer.organization_id, target=asked.target)
-    shown = rows[: page.limit]
-    last = shown[-1] if rows[page.limit :] else None
-    return Page(tuple(map(_view, shown)), encode_cursor((*last.place, last.target)) if last else None)
+    shown, more = part_of(rows, page.limit, lambda row: (*row.place, row.target))
+    return Page(tuple(map(_view, shown)), more)
 
 
 def _view(row: MessageRecord) -> DeadLetter:

@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from handlers.ports import Transaction
 from handlers.queries.assets import find_registry_asset
-from handlers.queries.lists import Filter, PageAsked, Text, Viewer, cursor_key
+from handlers.queries.lists import Filter, PageAsked, Text, Viewer, cursor_key, part_of
 from handlers.registry_view import implied_for
 from handlers.rules.asset_views import asset_meter_view, reading_view
 from handlers.rules.effective import effective
@@ -17,7 +17,7 @@ from schemas.errors import NotFoundError
 from schemas.pages import Page
 from schemas.readings import ReadingView
 from schemas.registry_records import AssetRow, SeriesRow
-from schemas.wire import encode_cursor, optional_time_text
+from schemas.wire import optional_time_text
 
 # By default a meter is quiet once it has missed a sync.
 MISSING_MIN = 1
@@ -59,7 +59,7 @@ async def list_asset_meters(
     implied = (await implied_for(tx, organization_id, [asset.asset_id], unit_meters)).get(asset.asset_id, {})
     said = {code for code, one in stored.items() if one.explicit is not None}
     codes = sorted(code for code in said | implied.keys() | series.keys() if code > after)
-    shown = codes[: page.limit]
+    shown, more = part_of(codes, page.limit, lambda code: (code,))
     meters = {meter.code: meter for meter in await tx.registry.references.meters(organization_id, shown)}
     latest = await _latest(tx, row, [series[code] for code in shown if code in series], meters)
     items = []
@@ -69,7 +69,7 @@ async def list_asset_meters(
         values = effective(layer, asset.status, implied=code in implied, newest=newest_reading(series.get(code)))
         health = one.telematics if one else _UNCOUNTED
         items.append(asset_meter_view(meters[code], values, implied.get(code, ()), health, latest.get(code)))
-    return Page(tuple(items), encode_cursor((shown[-1],)) if codes[page.limit :] else None)
+    return Page(tuple(items), more)
 
 
 async def list_quiet_meters(
@@ -90,7 +90,7 @@ async def list_quiet_meters(
     if implied and not least:
         rows += await tx.registry.meters.never_counted(after, page.limit + 1, viewer.organization_id, implied)
         rows = sorted(rows)[: page.limit + 1]
-    shown = rows[: page.limit]
+    shown, more = part_of(rows, page.limit, lambda row: (row.organization_id, row.asset_id, row.meter_code))
     items = tuple(
         MeterHealth(
             row.organization_id,
@@ -102,8 +102,7 @@ async def list_quiet_meters(
         )
         for row in shown
     )
-    last = shown[-1] if rows[page.limit :] else None
-    return Page(items, encode_cursor((last.organization_id, last.asset_id, last.meter_code)) if last else None)
+    return Page(items, more)
 
 
 async def find_asset_meter(tx: Transaction, viewer: Viewer, ref: str, code: str) -> tuple[str, Asset, Meter]:

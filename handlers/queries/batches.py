@@ -4,13 +4,13 @@ import base64
 from collections.abc import Sequence
 
 from handlers.ports import Transaction
-from handlers.queries.lists import NEWEST, Number, PageAsked, Viewer, cursor_key
+from handlers.queries.lists import NEWEST, Number, PageAsked, Viewer, cursor_key, part_of
 from schemas.answers import Batch, Delivery
 from schemas.errors import NotFoundError, at
 from schemas.ids import batch_text, delivery_text, find_number
 from schemas.journal_records import BatchRow, DeliveryRow
 from schemas.pages import Page
-from schemas.wire import encode_cursor, time_text
+from schemas.wire import time_text
 
 # Bodies as received that one answer may hold; the deliveries beyond it are shown without theirs.
 RAW_BYTES_MAX = 32 * 1024 * 1024
@@ -20,10 +20,10 @@ async def list_batches(tx: Transaction, viewer: Viewer, page: PageAsked) -> Page
     """Batches, newest first, each as far as it concerns the organization in view; without bodies."""
     (before,) = cursor_key(page, tuple[Number], (NEWEST,))
     rows = await tx.events.list_batches(before, page.limit + 1, viewer.organization_id)
-    shown = rows[: page.limit]
+    shown, more = part_of(rows, page.limit, lambda row: (row.batch_id,))
     deliveries = await deliveries_by_batch(tx, [row.batch_id for row in shown])
     items = tuple(_show(row, [_delivery(delivery) for delivery in deliveries.get(row.batch_id, ())]) for row in shown)
-    return Page(items, encode_cursor((shown[-1].batch_id,)) if rows[page.limit :] else None)
+    return Page(items, more)
 
 
 async def get_batch(tx: Transaction, viewer: Viewer, ref: str) -> Batch:

@@ -7,14 +7,13 @@ from msgspec import Meta
 
 from handlers.ports import Transaction
 from handlers.queries.candidates import find_candidates
-from handlers.queries.lists import LAST_TEXT, NEWEST, Filter, Number, PageAsked, Text, Viewer, cursor_key
+from handlers.queries.lists import LAST_TEXT, NEWEST, Filter, Number, PageAsked, Text, Viewer, cursor_key, part_of
 from handlers.queries.vin import CANDIDATES_MAX
 from handlers.rules.views import case_view
 from schemas.answers import Case, CaseState
 from schemas.errors import NotFoundError
 from schemas.pages import Page
 from schemas.unit_rows import CaseRow
-from schemas.wire import encode_cursor
 
 
 class CaseFilter(Filter, frozen=True, kw_only=True):
@@ -48,10 +47,8 @@ async def list_cases(
         due_from_us=now_us if asked.state == "open" else None,
         due_before_us=now_us if asked.state == "escalated" else None,
     )
-    shown = rows[: page.limit]
-    last = shown[-1] if rows[page.limit :] else None
-    cursor = encode_cursor((last.organization_id, last.episode.first_at_us, last.case_id)) if last else None
-    return Page(tuple(await show_cases(tx, shown, now_us, most)), cursor)
+    shown, more = part_of(rows, page.limit, lambda row: (row.organization_id, row.episode.first_at_us, row.case_id))
+    return Page(tuple(await show_cases(tx, shown, now_us, most)), more)
 
 
 async def get_case(tx: Transaction, viewer: Viewer, case_id: str, now_us: int, most: int = CANDIDATES_MAX) -> Case:

@@ -8,7 +8,7 @@ from msgspec import Meta
 from handlers.ports import Transaction
 from handlers.queries.batches import deliveries_by_batch
 from handlers.queries.changes import show_changes
-from handlers.queries.lists import NEWEST, Filter, Number, PageAsked, Viewer, cursor_key
+from handlers.queries.lists import NEWEST, Filter, Number, PageAsked, Viewer, cursor_key, part_of
 from handlers.queries.said import FactId, as_event, is_void, said_of, show_said
 from handlers.rules.facts import ASSERTED, merge
 from handlers.rules.recording import IDS_PER_COMMIT
@@ -19,7 +19,7 @@ from schemas.ids import batch_text, delivery_text
 from schemas.journal_records import EventRow
 from schemas.pages import Page
 from schemas.unit_rows import StatementRow
-from schemas.wire import encode_cursor, optional_time_text, time_text
+from schemas.wire import optional_time_text, time_text
 
 _STATUS: dict[str | None, Literal["success", "failed"]] = {"paired": "success", "failed": "failed"}
 _KIND = {status: kind for kind, status in _STATUS.items()}
@@ -47,7 +47,7 @@ async def list_events(tx: Transaction, viewer: Viewer, asked: EventFilter, page:
     found = await _events(tx, viewer, asked, before, page.limit + 1)
     found += map(as_event, await _assertions(tx, viewer, asked, before, page.limit + 1))
     rows = sorted(found, key=lambda row: row.seq, reverse=True)[: page.limit + 1]
-    shown = rows[: page.limit]
+    shown, more = part_of(rows, page.limit, lambda row: (row.seq,))
     flags = await _flags(tx, shown)
     deliveries = await _delivery_ids(tx, shown)
     said = await said_of(tx, [(row.organization_id, row.event_key) for row in shown if row.event_key])
@@ -61,7 +61,7 @@ async def list_events(tx: Transaction, viewer: Viewer, asked: EventFilter, page:
         )
         for row in shown
     ]
-    return Page(tuple(items), encode_cursor((shown[-1].seq,)) if rows[page.limit :] else None)
+    return Page(tuple(items), more)
 
 
 async def _events(tx: Transaction, viewer: Viewer, asked: EventFilter, before: int, limit: int) -> list[EventRow]:

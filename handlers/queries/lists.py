@@ -4,13 +4,15 @@ The fields of a filter are the parameters of a request: `unit_type` is `unitType
 without that ending, a bool is a switch. One that is None doesn't filter.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Annotated, NamedTuple, TypeVar
 
 from msgspec import Meta, Struct
 
-from schemas.wire import decode_cursor
+from schemas.wire import decode_cursor, encode_cursor
 
 Key = TypeVar("Key")
+Row = TypeVar("Row")
 
 # What a cursor may hold: it comes from outside.
 Number = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
@@ -42,6 +44,15 @@ class PageAsked(NamedTuple):
 def cursor_key(page: PageAsked, shape: type[Key], first: Key) -> Key:
     """The sort key to go on behind; `first` where the list begins. Raises InvalidInputError that names `cursor`."""
     return first if page.cursor is None else decode_cursor(page.cursor, shape)
+
+
+def part_of(rows: Sequence[Row], limit: int, key: Callable[[Row], Sequence[str | int]]) -> tuple[Sequence[Row], str | None]:
+    """The rows of one page, and the cursor behind the last of them by its sort key; None where the list ends.
+
+    If there are more, one more must have been read than the page holds.
+    """
+    shown = rows[:limit]
+    return shown, encode_cursor(key(shown[-1])) if rows[limit:] else None
 
 
 def literal_pattern(text: str | None) -> str | None:

@@ -5,13 +5,12 @@ from handlers.queries.as_of import AsOf
 from handlers.queries.assets import find_datahub_assets
 from handlers.queries.flags import show_pairings
 from handlers.queries.known_pairings import list_known_pairings
-from handlers.queries.lists import LAST_TEXT, NEWEST, Number, PageAsked, Text, Viewer, cursor_key
+from handlers.queries.lists import LAST_TEXT, NEWEST, Number, PageAsked, Text, Viewer, cursor_key, part_of
 from handlers.queries.pairing_filter import OfAssets, PairingFilter
 from handlers.queries.units import find_unit
 from schemas.answers import Pairing
 from schemas.errors import NotFoundError
 from schemas.pages import Page
-from schemas.wire import encode_cursor
 
 
 async def list_pairings(tx: Transaction, viewer: Viewer, asked: PairingFilter, page: PageAsked) -> Page[Pairing]:
@@ -40,10 +39,9 @@ async def list_pairings(tx: Transaction, viewer: Viewer, asked: PairingFilter, p
         surely_in_force=then and not asked.possible,
         possibly_in_force=then and asked.possible,
     )
-    shown = rows[: page.limit]
+    shown, more = part_of(rows, page.limit, lambda row: (row.organization_id, row.sort_us, row.pairing_id))
     items = await show_pairings(tx, [(row.organization_id, row.unit_id, row.interval) for row in shown])
-    last = shown[-1] if rows[page.limit :] else None
-    return Page(tuple(items), encode_cursor((last.organization_id, last.sort_us, last.pairing_id)) if last else None)
+    return Page(tuple(items), more)
 
 
 async def list_unit_pairings(tx: Transaction, viewer: Viewer, unit_id: str, asked: AsOf, page: PageAsked) -> Page[Pairing]:

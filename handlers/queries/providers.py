@@ -8,13 +8,13 @@ from msgspec import Meta, Struct
 
 from handlers.ports import Transaction
 from handlers.provider_runs import ProviderKey, streams_of
-from handlers.queries.lists import NEWEST, Filter, Number, PageAsked, cursor_key
+from handlers.queries.lists import NEWEST, Filter, Number, PageAsked, cursor_key, part_of
 from schemas.errors import NotFoundError
 from schemas.ids import number, refused_text, run_text
 from schemas.pages import Page
 from schemas.provider_rows import RefusedRow, RefusedState, RunRow, StreamRow
 from schemas.provider_views import FieldProblem, ProviderView, RefusedView, RunView, StreamRunView, StreamView
-from schemas.wire import encode_cursor, optional_time_text, time_text
+from schemas.wire import optional_time_text, time_text
 
 _decode_errors = msgspec.json.Decoder(tuple[str, ...]).decode
 _decode_problems = msgspec.json.Decoder(tuple[FieldProblem, ...]).decode
@@ -61,9 +61,9 @@ async def list_runs(tx: Transaction, key: ProviderKey, page: PageAsked) -> Page[
     """Runs of a provider, newest first."""
     (before,) = cursor_key(page, tuple[Number], (NEWEST,))
     rows = await tx.providers.runs.list_runs(key.organization_id, key.provider, before, page.limit + 1)
-    shown = rows[: page.limit]
+    shown, more = part_of(rows, page.limit, lambda row: (row.run_id,))
     items = tuple(await show_runs(tx, key, shown))
-    return Page(items, encode_cursor((shown[-1].run_id,)) if rows[page.limit :] else None)
+    return Page(items, more)
 
 
 async def get_run(tx: Transaction, key: ProviderKey, ref: str) -> RunView:
@@ -80,8 +80,8 @@ async def list_refused(tx: Transaction, key: ProviderKey, asked: RefusedFilter, 
     rows = await tx.providers.refused.list_entries(
         key.organization_id, key.provider, before, page.limit + 1, state=asked.state, stream=asked.stream
     )
-    shown = rows[: page.limit]
-    return Page(tuple(map(show_refused, shown)), encode_cursor((shown[-1].entry_id,)) if rows[page.limit :] else None)
+    shown, more = part_of(rows, page.limit, lambda row: (row.entry_id,))
+    return Page(tuple(map(show_refused, shown)), more)
 
 
 async def show_runs(tx: Transaction, key: ProviderKey, rows: Sequence[RunRow]) -> list[RunView]:

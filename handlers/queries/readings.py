@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from handlers.ports import Transaction
 from handlers.queries.asset_meters import find_asset_meter
-from handlers.queries.lists import Filter, Number, PageAsked, Viewer, cursor_key
+from handlers.queries.lists import Filter, Number, PageAsked, Viewer, cursor_key, part_of
 from handlers.queries.registry import Text
 from handlers.rules.asset_views import reading_view
 from schemas.decimals import Number as Decimal
@@ -15,7 +15,7 @@ from schemas.ids import reading_text
 from schemas.pages import Page
 from schemas.readings import ReadingView, ShownStatus
 from schemas.registry_records import Place, UnitReadingRow
-from schemas.wire import encode_cursor, time_text
+from schemas.wire import time_text
 
 
 class ReadingFilter(Filter, frozen=True, kw_only=True):
@@ -67,10 +67,9 @@ async def list_readings(
         accepted=asked.status == "NORMAL",
         mark=asked.status if asked.status != "NORMAL" else None,
     )
-    shown = rows[: page.limit]
-    last = shown[-1] if rows[page.limit :] else None
+    shown, more = part_of(rows, page.limit, lambda row: (row.at_us, row.reading_no))
     items = tuple(reading_view(row, meter.unit) for row in shown)
-    return Page(items, encode_cursor((last.at_us, last.reading_no)) if last else None)
+    return Page(items, more)
 
 
 async def list_waiting(tx: Transaction, viewer: Viewer, asked: WaitingFilter, page: PageAsked) -> Page[WaitingReading]:
@@ -79,10 +78,10 @@ async def list_waiting(tx: Transaction, viewer: Viewer, asked: WaitingFilter, pa
     rows = await tx.registry.unit_readings.waiting(
         after, page.limit + 1, viewer.organization_id, unit_id=asked.unit_id, meter_code=asked.meter_code
     )
-    shown = rows[: page.limit]
+    shown, more = part_of(rows, page.limit, lambda row: (row.reading_no,))
     units = await _units(tx, shown)
     items = tuple(_waiting(row, units[row.organization_id, row.meter_code]) for row in shown)
-    return Page(items, encode_cursor((shown[-1].reading_no,)) if rows[page.limit :] else None)
+    return Page(items, more)
 
 
 async def _units(tx: Transaction, rows: Sequence[UnitReadingRow]) -> dict[tuple[str, str], str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from handlers.ports import Transaction
-from handlers.queries.lists import NEWEST, Number, PageAsked, Text, cursor_key
+from handlers.queries.lists import NEWEST, Number, PageAsked, Text, cursor_key, part_of
 from handlers.references import get_meter
 from schemas.assets import Change, Meter
 from schemas.decimals import decoder
@@ -13,7 +13,7 @@ from schemas.ids import change_text
 from schemas.pages import Page
 from schemas.references import AssetType, CustomField, ReferenceKind, Site
 from schemas.registry_records import HistoryRow, NamedThing
-from schemas.wire import encode_cursor, time_text
+from schemas.wire import time_text
 
 Shown = TypeVar("Shown")
 
@@ -26,16 +26,16 @@ async def list_things(
     """Asset types, sites or custom fields by code."""
     (after,) = cursor_key(page, tuple[Text], ("",))
     rows = await tx.registry.references.list_things(kind, organization_id, after, page.limit + 1)
-    shown = rows[: page.limit]
-    return Page(tuple(map(show, shown)), encode_cursor((shown[-1].code,)) if rows[page.limit :] else None)
+    shown, more = part_of(rows, page.limit, lambda row: (row.code,))
+    return Page(tuple(map(show, shown)), more)
 
 
 async def list_meters(tx: Transaction, organization_id: str, page: PageAsked) -> Page[Meter]:
     """Meters by code."""
     (after,) = cursor_key(page, tuple[Text], ("",))
     rows = await tx.registry.references.list_meters(organization_id, after, page.limit + 1)
-    shown = rows[: page.limit]
-    return Page(tuple(shown), encode_cursor((shown[-1].code,)) if rows[page.limit :] else None)
+    shown, more = part_of(rows, page.limit, lambda row: (row.code,))
+    return Page(tuple(shown), more)
 
 
 async def list_meter_history(tx: Transaction, organization_id: str, code: str, page: PageAsked) -> Page[HistoryEntry]:
@@ -50,8 +50,8 @@ async def list_meter_history(tx: Transaction, organization_id: str, code: str, p
 
 def history_page(rows: Sequence[HistoryRow], limit: int) -> Page[HistoryEntry]:
     """Rows of a history, one more than asked for if there are more, as a page."""
-    shown = rows[:limit]
-    return Page(tuple(map(_show, shown)), encode_cursor((shown[-1].change_no,)) if rows[limit:] else None)
+    shown, more = part_of(rows, limit, lambda row: (row.change_no,))
+    return Page(tuple(map(_show, shown)), more)
 
 
 def asset_type_of(thing: NamedThing) -> AssetType:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from handlers.ports import Transaction
 from handlers.queries.assets import find_registry_asset, stand_ins
-from handlers.queries.lists import NEWEST, Filter, Number, PageAsked, Viewer, cursor_key, literal_pattern
+from handlers.queries.lists import NEWEST, Filter, Number, PageAsked, Viewer, cursor_key, literal_pattern, part_of
 from handlers.queries.references import history_page
 from handlers.rules.asset_views import asset_view
 from handlers.rules.links import datahub_asset_of, provisional_identity, vin_of
@@ -16,7 +16,6 @@ from schemas.assets import AssetStatus, AssetView
 from schemas.history import HistoryEntry
 from schemas.pages import Page
 from schemas.registry_records import AssetRow
-from schemas.wire import encode_cursor
 
 # No text that is asked for is longer.
 Text = Annotated[str, Meta(max_length=256)]
@@ -62,9 +61,8 @@ async def list_assets(tx: Transaction, viewer: Viewer, asked: AssetFilter, page:
         asset_type_name=asked.asset_type_name,
         pattern=literal_pattern(asked.q),
     )
-    shown = rows[: page.limit]
-    last = shown[-1].asset.lease_asset_id if rows[page.limit :] else None
-    return Page(await show_assets(tx, shown), None if last is None else encode_cursor((last,)))
+    shown, more = part_of(rows, page.limit, lambda row: (row.asset.lease_asset_id,))
+    return Page(await show_assets(tx, shown), more)
 
 
 async def get_asset(tx: Transaction, viewer: Viewer, ref: str) -> AssetView:

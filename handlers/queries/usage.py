@@ -6,13 +6,13 @@ from msgspec import Meta, Struct, field
 
 from handlers.ports import Transaction
 from handlers.queries.asset_meters import find_asset_meter
-from handlers.queries.lists import Filter, Number, PageAsked, Viewer, cursor_key
+from handlers.queries.lists import Filter, Number, PageAsked, Viewer, cursor_key, part_of
 from schemas.decimals import Number as ExactNumber
 from schemas.decimals import decoder
 from schemas.errors import at
 from schemas.pages import Page
 from schemas.provider_rows import UsageRow
-from schemas.wire import encode_cursor, time_text
+from schemas.wire import time_text
 
 _BEFORE_ALL = (-(2**63), -(2**63))
 
@@ -60,9 +60,9 @@ async def list_usage(tx: Transaction, viewer: Viewer, ref: str, code: str, asked
         from_us=asked.from_us,
         to_us=asked.to_us,
     )
-    shown = rows[: page.limit]
+    shown, more = part_of(rows, page.limit, lambda row: (row.start_us, row.end_us))
     items = tuple(_usage(row, meter.unit) for row in shown)
-    return Page(items, encode_cursor((shown[-1].start_us, shown[-1].end_us)) if rows[page.limit :] else None)
+    return Page(items, more)
 
 
 def _usage(row: UsageRow, unit: str) -> Usage:
