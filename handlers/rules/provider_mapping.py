@@ -5,7 +5,7 @@ Source: "API integration requirements", "Required data" and "Date and time forma
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from handlers.rules.provider_values import read_amount, read_flag, read_text, read_time_us, shown
@@ -152,35 +152,28 @@ def _meter(taken: Values, metadata: dict[str, object]) -> ProviderRecord:
 
 
 def _reading(taken: Values, metadata: dict[str, object]) -> ProviderRecord:
-    return ProviderReading(
-        meter_id=taken.text("meter_id"),
-        at_us=taken.time_us("at"),
-        value=taken.amount("value"),
-        redelivery=taken.optional_amount("redelivery"),
-        production=taken.optional_amount("production"),
-        cost=taken.optional_amount("cost"),
-        currency=_currency(taken),
-        estimated=taken.optional_flag("estimated"),
-        metadata=metadata,
-    )
+    return ProviderReading(at_us=taken.time_us("at"), **_usage(taken, metadata))
 
 
 def _consumption(taken: Values, metadata: dict[str, object]) -> ProviderRecord:
     start_us, end_us = taken.time_us("start"), taken.time_us("end")
     if not taken.problems and end_us <= start_us:
         taken.fault("end", "must be after the start")
-    return ProviderConsumption(
-        meter_id=taken.text("meter_id"),
-        start_us=start_us,
-        end_us=end_us,
-        value=taken.amount("value"),
-        redelivery=taken.optional_amount("redelivery"),
-        production=taken.optional_amount("production"),
-        cost=taken.optional_amount("cost"),
-        currency=_currency(taken),
-        estimated=taken.optional_flag("estimated"),
-        metadata=metadata,
-    )
+    return ProviderConsumption(start_us=start_us, end_us=end_us, **_usage(taken, metadata))
+
+
+def _usage(taken: Values, metadata: dict[str, object]) -> dict[str, Any]:
+    """What both forms of usage have."""
+    return {
+        "meter_id": taken.text("meter_id"),
+        "value": taken.amount("value"),
+        "redelivery": taken.optional_amount("redelivery"),
+        "production": taken.optional_amount("production"),
+        "cost": taken.optional_amount("cost"),
+        "currency": _currency(taken),
+        "estimated": taken.optional_flag("estimated"),
+        "metadata": metadata,
+    }
 
 
 _BUILDERS: dict[EntityName, Callable[[Values, dict[str, object]], ProviderRecord]] = {

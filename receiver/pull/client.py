@@ -14,11 +14,12 @@ import stamina
 from msgspec import Struct
 
 from receiver.pull.answers import check_status, decode_document
-from receiver.pull.auth import BEFORE_AGAIN, TokenAuth, TokenSource, build_auth
+from receiver.pull.auth import build_auth
 from receiver.pull.definition import environment_of
 from receiver.pull.errors import ProviderError, RescheduleError, TransientError
 from receiver.pull.expressions import Document
 from receiver.pull.limits import MemoryCounter, RateGate, RequestCounter
+from receiver.pull.oauth import BEFORE_AGAIN, TokenAuth, TokenSource
 from receiver.pull.redaction import RedactedLog, Redactor, clean_library_logs
 from receiver.pull.secrets import Secrets
 from receiver.setting_types import is_local_address

@@ -21,7 +21,11 @@ from schemas.providers import Definition
 
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*\Z|file:.+\Z", re.DOTALL)
 # Names under which a literal value would be a secret.
-_TELLING_NAME = re.compile(r"authorization|cookie|secret|passw|token|api[-_]?key|credential|signature|assertion", re.IGNORECASE)
+_TELLING_NAME = re.compile(
+    r"authorization|cookie|secret|passw|token|(api|access|auth|subscription|function)s?[-_]?key|credential|signature|assertion"
+    r"|(^|[-_])(auth|key|pwd|sig|session)($|[-_])",
+    re.IGNORECASE,
+)
 LITERAL = "expected env:NAME or file:PATH: a secret doesn't stand in a definition"
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from receiver.pull.client import ProviderClient
 from receiver.pull.errors import PaginationError, ProviderError
-from receiver.pull.pages import End, PageWalk, records_of
+from receiver.pull.page_styles import End
+from receiver.pull.pages import PageWalk, records_of
 from schemas.providers import CursorPagination, LinkPagination, NoPagination, OffsetPagination, PagePagination, Pagination
 from tests.pull.conftest import VEHICLES
 from tests.pull.support import NOTHING, definition, opened

@@ -132,6 +132,9 @@ def test_a_file_that_is_missing_is_told(tmp_path: Path) -> None:
         "headers/Authorization",
         "streams/vehicles/query/api_key",
         "streams/vehicles/query/token",
+        "streams/vehicles/query/key",
+        "headers/X-Auth",
+        "headers/Ocp-Apim-Subscription-Key",
     ],
 )
 def test_a_literal_secret_is_refused_unseen(path: str) -> None:
@@ -140,6 +143,12 @@ def test_a_literal_secret_is_refused_unseen(path: str) -> None:
     assert [(problem.path, problem.message) for problem in problems] == [("$." + path.replace("/", "."), LITERAL)]
     assert "hunter2" not in repr(problems)
     assert check_definition(changed(path, "env:FLEET_SECRET")) == []
+
+
+@pytest.mark.parametrize("name", ["author", "keyword", "monkey", "design", "status"])
+def test_names_that_only_sound_alike_may_have_literal_values(name: str) -> None:
+    """What isn't a secret can be written out."""
+    assert check_definition(changed(f"streams/vehicles/query/{name}", "literal")) == []
 
 
 @pytest.mark.parametrize(
