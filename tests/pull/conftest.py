@@ -2,14 +2,18 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
+import pytest_asyncio
 
+from storage import open_engine
+from storage.store import DatabaseStore
 from tests.pull.installs import HERE, install_httpbin, install_node_modules, need
 from tests.pull.processes import serving
+from tests.pull.stored import Api
 from tests.pull.wiremock import WireMock
 
 LISTENING = r"listening (\d+)\n"
@@ -107,3 +111,20 @@ def wiremock(wiremock_server: str) -> Iterator[WireMock]:
     with httpx2.Client(base_url=wiremock_server) as controls:
         controls.post("/__admin/reset").raise_for_status()
         yield WireMock(wiremock_server, controls)
+
+
+@pytest.fixture
+def api(wiremock: WireMock) -> Api:
+    """A provider without anything."""
+    found = Api(wiremock)
+    for path in ("/vehicles", "/meters", "/stands", "/months"):
+        found.lists(path, [])
+    return found
+
+
+@pytest_asyncio.fixture(params=["sqlite", "postgres"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[DatabaseStore]:
+    """An empty store on each engine."""
+    engine = open_engine(request.getfixturevalue(f"{request.param}_url"))
+    yield DatabaseStore(engine)
+    await engine.close()

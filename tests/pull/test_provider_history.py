@@ -5,12 +5,10 @@ from handlers.queries.references import list_meter_history
 from handlers.queries.registry import list_asset_history
 from schemas.history import ActorView, HistoryEntry
 from storage.store import DatabaseStore
+from tests.pull.stored import METERS, Api, pulling
 from tests.pull.support import VEHICLES
-from tests.pull.test_provider_store import METERS, Api, api, pulling, store
 from tests.pull.wiremock import WireMock
 from tests.support.pulling import EVERYTHING, Pulling
-
-__all__ = ["api", "store"]  # fixtures
 
 
 async def _history(pull: Pulling, external_id: str) -> list[HistoryEntry]:

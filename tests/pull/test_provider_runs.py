@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -35,14 +34,6 @@ from tests.support.store import rows, wipe
 KEY = ProviderKey("0b9f2f6e-6a0e-4f9a-8a9a-0a8d5f8f3a11", "fleet")
 HOUR_US = 3_600_000_000
 LEASE_US = 60_000_000
-
-
-@pytest_asyncio.fixture(params=["sqlite", "postgres"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[DatabaseStore]:
-    """An empty store on each engine."""
-    engine = open_engine(request.getfixturevalue(f"{request.param}_url"))
-    yield DatabaseStore(engine)
-    await engine.close()
 
 
 @pytest.fixture(scope="module")
