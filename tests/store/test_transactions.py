@@ -207,7 +207,7 @@ async def test_a_database_that_can_t_be_reached_is_unavailable(tmp_path_factory:
     for url, message in (
         (str(folder), "unable to open database file"),
         (str(folder / "text.db"), "file is not a database"),
-        (str(folder / "text.db" / "below.db"), "File exists"),
+        (str(folder / "text.db" / "below.db"), "there is no folder"),
         (f"postgresql://postgres@/nothing?host={folder}", "can't reach the database"),
         ("postgresql://postgres@127.0.0.1:1/nothing", "can't reach the database"),
     ):
