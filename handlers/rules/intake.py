@@ -22,7 +22,7 @@ from schemas.events import (
     decode_payload,
 )
 from schemas.facts import Copy
-from schemas.json_faults import DECODE_ERRORS, as_received, is_json, json_fault
+from schemas.json_faults import DECODE_ERRORS, as_received, is_json, json_fault, lone_surrogates_marked
 from schemas.wire import canonical_json, microseconds
 
 Source = Literal["webhook", "feed", "replay"]
@@ -181,7 +181,7 @@ def decode_entry(
 def organization_of(raw: Raw) -> str:
     """The organization that an entry names, in lower case; '' where none can be read."""
     try:
-        return _peek.decode(raw).event_data.organization_id.lower()
+        return _peek.decode(lone_surrogates_marked(bytes(raw))).event_data.organization_id.lower()
     except DECODE_ERRORS:
         return ""
 

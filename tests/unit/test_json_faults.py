@@ -10,7 +10,7 @@ from msgspec import Raw
 from handlers.rules.intake import Arrival, decode_entry, take_in
 from schemas.errors import Problem
 from schemas.json_faults import HALF_PAIR, NOT_UTF8, TOO_DEEP, as_received, json_fault, lone_surrogates_marked
-from tests.support.facts import body_of
+from tests.support.facts import ORGANIZATION, body_of
 from tests.support.store import pairing
 
 PIECES = st.sampled_from([r"\ud800", r"\uDFFF", r"\ud83d\ude9a", r"\\", r"\n", "a", "ü", "ud800", '"', r"\udc00"])
@@ -58,4 +58,4 @@ def test_half_of_a_pair_is_kept_as_it_came(field: str, half: str) -> None:
     assert kept.problem == Problem(f"$.eventsData[1].eventData.{field}", HALF_PAIR)
     assert kept.raw == bad
     again = decode_entry(Raw(bad), "$.eventsData[1]", "", "", 0)
-    assert (again.problem, again.raw) == (kept.problem, bad)
+    assert (again.problem, again.raw, again.organization_id) == (kept.problem, bad, ORGANIZATION)
