@@ -6,10 +6,11 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from handlers import rejected as held
-from receiver.cli import importing, rejected, reprocess
+from receiver.cli import importing, rejected, reprocess, sync
 from tests.cli.test_import import FLEET, write
 from tests.cli.test_quarantine import fill
 from tests.cli.test_rejected import hold_all
@@ -94,3 +95,19 @@ def test_import_pairings(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0 < told <= again["assertions"] - again["added"] <= again["assertions"]
     assert cli(*command, "--json").json["added"] == 0
     digest_in(cli.environment["DRAWBAR_DATABASE"])
+
+
+def test_sync(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole requests stay, and the same command brings the others."""
+    names = [f"{number}.json" for number in range(3)]
+    for name in names:
+        body = {"assets": [{"externalAssetId": name, "name": "Pump"}]}
+        (cli.folder / name).write_bytes(msgspec.json.encode(body))
+    command = ("sync", *names, "--organization", ORGANIZATION)
+    with monkeypatch.context() as patched:
+        press_ctrl_c(patched, sync, "decode_sync", 2)
+        done = cli(*command, status=130)
+    assert done.err == "interrupted after 1 requests: what they brought stays, and the same command can be given again\n"
+    again = cli(*command, "--json").json["assets"]
+    assert again["CREATED"] in {1, 2}
+    assert again["CREATED"] + again["UPDATED"] == 3
