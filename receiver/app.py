@@ -18,7 +18,7 @@ from receiver.metrics import Metrics
 from receiver.middleware import RequestContext
 from receiver.patch_worker import PatchWorker
 from receiver.providers import Providers
-from receiver.pull.catalog import Catalog
+from receiver.pull.catalog import open_catalog
 from receiver.pull.runner import Runner, rules_of
 from receiver.services import Services
 from receiver.settings import Settings
@@ -37,8 +37,7 @@ def create_app(settings: Settings) -> Starlette:
     """
     engine = open_database(settings)
     store = open_store(engine)
-    catalog = Catalog(settings.providers_folder, settings.providers_environment)
-    catalog.refresh()
+    catalog = open_catalog(settings)
     services = Services(store, settings, now_us, stop_event(), catalog=catalog)
     metrics = Metrics()
     writer = Writer(store, settings.limits, metrics, now_us, services.changed.notify)

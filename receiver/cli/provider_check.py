@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from receiver.cli.common import PROBLEMS, ConfigOption, JsonOption, run, settings_of
 from receiver.cli.output import print_json, print_table, say, warn
-from receiver.pull.catalog import Catalog
+from receiver.pull.catalog import open_catalog
 from receiver.pull.check import StreamCheck, check_streams
 from receiver.pull.checklist import ChecklistAnswer, answer_checklist
 from receiver.pull.client import ProviderClient
@@ -57,8 +57,7 @@ def _definition(settings: Settings, name: str) -> LoadedDefinition:
     path = Path(name)
     if path.suffix == ".toml":
         return load_definition(path)
-    catalog = Catalog(settings.providers_folder)
-    catalog.refresh()
+    catalog = open_catalog(settings)
     broken = next((entry for entry in catalog.entries() if entry.problem and Path(entry.file).stem == name), None)
     if broken is not None and name not in catalog.all():
         raise InvalidInputError(f"{broken.file}: {broken.problem}")

@@ -17,7 +17,7 @@ from receiver.cli.common import PROBLEMS, ConfigOption, JsonOption, opened_store
 from receiver.cli.output import print_json, print_table, say, warn
 from receiver.lease import Lease
 from receiver.metrics import Metrics
-from receiver.pull.catalog import Catalog
+from receiver.pull.catalog import open_catalog
 from receiver.pull.reports import Batch
 from receiver.pull.runner import Runner, rules_of
 from receiver.settings import Settings
@@ -67,14 +67,8 @@ def sync(
         raise typer.Exit(PROBLEMS)
 
 
-def _catalog(settings: Settings) -> Catalog:
-    catalog = Catalog(settings.providers_folder, settings.providers_environment)
-    catalog.refresh()
-    return catalog
-
-
 async def _sync(settings: Settings, name: str, streams: tuple[str, ...]) -> RunView:
-    catalog = _catalog(settings)
+    catalog = open_catalog(settings)
     loaded = catalog.get(name)
     unknown = [stream for stream in streams if stream not in loaded.definition.streams]
     if unknown:
@@ -98,7 +92,7 @@ async def _sync(settings: Settings, name: str, streams: tuple[str, ...]) -> RunV
 
 
 async def _replay(settings: Settings, name: str) -> Replayed:
-    catalog = _catalog(settings)
+    catalog = open_catalog(settings)
     loaded = catalog.get(name)
     key = catalog.key(loaded)
     async with opened_store(settings) as store:

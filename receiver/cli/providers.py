@@ -12,7 +12,7 @@ from receiver.cli.output import print_json, print_table, warn
 from receiver.cli.provider_check import check
 from receiver.cli.provider_sync import sync
 from receiver.provider_facts import facts_of
-from receiver.pull.catalog import Catalog, Entry
+from receiver.pull.catalog import Catalog, Entry, open_catalog
 from receiver.settings import Settings
 from receiver.wiring import now_us
 from schemas.errors import NotFoundError
@@ -26,18 +26,11 @@ app.command("sync")(sync)
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The provider's name in its definition.")]
 
 
-def catalog_of(settings: Settings) -> Catalog:
-    """The definitions of the settings' folder."""
-    catalog = Catalog(settings.providers_folder, settings.providers_environment)
-    catalog.refresh()
-    return catalog
-
-
 @app.command("list")
 def list_providers(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """List providers with their latest run. Exit status 1 when a definition can't be used, which is told."""
     settings = settings_of(config)
-    catalog = catalog_of(settings)
+    catalog = open_catalog(settings)
     found = run(_list(settings, catalog))
     broken = [entry for entry in catalog.entries() if entry.problem]
     if as_json:
@@ -170,14 +163,14 @@ async def _list(settings: Settings, catalog: Catalog) -> list[ProviderView]:
 
 
 async def _runs(settings: Settings, name: str, page: PageAsked) -> Page[RunView]:
-    catalog = catalog_of(settings)
+    catalog = open_catalog(settings)
     key = catalog.key(catalog.get(name))
     async with opened_store(settings) as store:
         return await store.read(lambda tx: list_runs(tx, key, page))
 
 
 async def _quarantine(settings: Settings, name: str, asked: RefusedFilter, page: PageAsked) -> Page[RefusedView]:
-    catalog = catalog_of(settings)
+    catalog = open_catalog(settings)
     key = catalog.key(catalog.get(name))
     async with opened_store(settings) as store:
         return await store.read(lambda tx: list_refused(tx, key, asked, page))
@@ -185,7 +178,7 @@ async def _quarantine(settings: Settings, name: str, asked: RefusedFilter, page:
 
 async def _discard(settings: Settings, name: str, ids: list[str]) -> list[str]:
     """Discard entries; what was refused, and why."""
-    catalog = catalog_of(settings)
+    catalog = open_catalog(settings)
     key = catalog.key(catalog.get(name))
     refused: list[str] = []
 

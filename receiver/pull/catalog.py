@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from handlers.provider_runs import ProviderKey
 from receiver.pull.definition import LoadedDefinition, load_definition
+from receiver.settings import Settings
 from schemas.errors import InvalidInputError, NotFoundError
 from schemas.provider_access import EnvironmentName
 
@@ -78,6 +79,13 @@ class Catalog:
     def key(self, loaded: LoadedDefinition) -> ProviderKey:
         """What the store knows a provider by."""
         return ProviderKey(loaded.definition.organization.lower(), loaded.definition.name, self.environment)
+
+
+def open_catalog(settings: Settings) -> Catalog:
+    """The definitions of the settings' folder, read."""
+    catalog = Catalog(settings.providers_folder, settings.providers_environment)
+    catalog.refresh()
+    return catalog
 
 
 def _read(path: Path) -> Entry:

@@ -63,9 +63,17 @@ class StreamReport(Struct, frozen=True):
     ended_us: int = 0
 
     @property
-    def shows_absence(self) -> bool:
-        """Whether what wasn't seen in this stream is no longer there: only a complete, successful, full fetch of entities."""
-        return self.lists_all and self.unidentified == 0
+    def why_no_absence(self) -> str:
+        """Why what wasn't seen in this stream may be there all the same; empty if it can't."""
+        if self.status != "succeeded":
+            return f"{self.stream} {self.status}"
+        if not self.full:
+            return f"{self.stream} fetches only what has changed"
+        if self.unasked:
+            return f"{self.stream} was left out for {self.unasked} parents that can't be used"
+        if self.unidentified:
+            return f"{self.unidentified} records of {self.stream} have no id that can be read"
+        return ""
 
     @property
     def lists_all(self) -> bool:
@@ -96,7 +104,7 @@ class Sink(Protocol):
         ...
 
     async def finish(self, report: StreamReport) -> None:
-        """A stream has ended: record it, and deactivate what wasn't seen where `report.shows_absence`."""
+        """A stream has ended: record it, and deactivate what wasn't seen where no report of its kind says `why_no_absence`."""
         ...
 
 

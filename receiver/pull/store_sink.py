@@ -104,20 +104,14 @@ class StoreSink:
 
     def _why_not(self, report: StreamReport) -> str:
         """Why nothing can be said of what wasn't listed; empty if it can."""
+        if report.entity not in ("assets", "meters"):
+            return ""
         for name, stream in self._definition.streams.items():
-            if stream.entity != report.entity or report.entity not in ("assets", "meters"):
-                continue
-            other = self._finished.get(name)
-            if other is None:
-                return f"absence wasn't judged: {name} has not been fetched yet"
-            if other.status != "succeeded":
-                return f"absence wasn't judged: {name} {other.status}"
-            if not other.full:
-                return f"absence wasn't judged: {name} fetches only what has changed"
-            if other.unasked:
-                return f"absence wasn't judged: {name} was left out for {other.unasked} parents that can't be used"
-            if other.unidentified:
-                return f"absence wasn't judged: {other.unidentified} records of {name} have no id that can be read"
+            if stream.entity == report.entity:
+                other = self._finished.get(name)
+                why_not = f"{name} has not been fetched yet" if other is None else other.why_no_absence
+                if why_not:
+                    return f"absence wasn't judged: {why_not}"
         return ""
 
     def _row(self, report: StreamReport) -> StreamRow:

@@ -177,7 +177,7 @@ async def test_assets_are_derived_from_meters(wiremock: WireMock) -> None:
     assert (sites.status, sites.fetched, sites.created, sites.quarantined, sites.unidentified) == ("succeeded", 3, 2, 1, 0)
     assert [row.name for row in sink.rows.values() if isinstance(row, ProviderAsset)] == ["A", "B"]
     assert [batch.entity for batch in sink.batches] == ["assets", "meters"]
-    assert sites.shows_absence
+    assert sites.why_no_absence == ""
 
 
 async def test_bad_records_are_quarantined_with_all_that_is_needed(wiremock: WireMock) -> None:
@@ -197,7 +197,11 @@ async def test_bad_records_are_quarantined_with_all_that_is_needed(wiremock: Wir
     }
     assert second.raw == exact
     assert (batch.stream, batch.page, batch.url) == ("meters", 1, f"{wiremock.url}/meters")
-    assert (of(report, "meters").unidentified, of(report, "meters").shows_absence, balanced(report)) == (1, False, True)
+    assert (of(report, "meters").unidentified, of(report, "meters").why_no_absence, balanced(report)) == (
+        1,
+        "1 records of meters have no id that can be read",
+        True,
+    )
 
 
 async def test_a_mended_definition_maps_what_was_quarantined(wiremock: WireMock) -> None:
@@ -227,11 +231,11 @@ async def test_only_a_complete_full_fetch_shows_absence(wiremock: WireMock) -> N
         "broken": VEHICLES | {"path": "/broken"},
     }
     report = await run(definition(wiremock.url, streams), KeepingSink())
-    assert {each.stream: (each.status, each.shows_absence) for each in report.streams} == {
-        "full": ("succeeded", True),
-        "changed": ("succeeded", False),
-        "short": ("failed", False),
-        "broken": ("failed", False),
+    assert {each.stream: (each.status, each.why_no_absence) for each in report.streams} == {
+        "full": ("succeeded", ""),
+        "changed": ("succeeded", "changed fetches only what has changed"),
+        "short": ("failed", "short failed"),
+        "broken": ("failed", "broken failed"),
     }
     assert "ended before the total" in of(report, "short").errors[0]
 
