@@ -38,11 +38,12 @@ ORDER BY asset_meters.organization_id, asset_meters.asset_id, asset_meters.meter
 LIMIT :limit
 
 -- name: never_counted
--- Meters that open pairings imply and of which nothing is kept yet, of assets in use, by asset and code.
+-- Meters that open pairings imply and of which nothing is kept yet, of assets in use, by asset and code. CROSS JOIN: assets are walked
+-- in their order, and the few meters of each looked up.
 SELECT assets.organization_id, assets.asset_id, assets.external_asset_id, meters.code
 FROM assets
-JOIN meters ON meters.organization_id = assets.organization_id
-WHERE assets.status = 'ACTIVE'
+CROSS JOIN meters
+WHERE meters.organization_id = assets.organization_id AND meters.code in_list(:meter_code) AND assets.status = 'ACTIVE'
   AND NOT EXISTS (
     SELECT 1
     FROM asset_meters
