@@ -75,7 +75,14 @@ WHERE lease_asset_id > :after
   AND asset_type_name = :asset_type_name --? asset_type_name
   AND (organization_id, asset_id) IN ( --? external_asset_id
     SELECT organization_id, asset_id FROM asset_identities WHERE identity = :external_asset_id --? external_asset_id
-    UNION SELECT organization_id, asset_id FROM asset_links WHERE datahub_asset_id = :provisionally --? provisionally
+    UNION --? provisionally
+    SELECT asset_links.organization_id, asset_links.asset_id --? provisionally
+    FROM asset_links --? provisionally
+    JOIN asset_identities AS own --? provisionally
+      ON own.organization_id = asset_links.organization_id AND own.identity = :external_asset_id --? provisionally
+    JOIN assets AS provisional --? provisionally
+      ON provisional.organization_id = own.organization_id AND provisional.asset_id = own.asset_id --? provisionally
+    WHERE asset_links.datahub_asset_id = :provisionally AND provisional.origin = 'datahub' --? provisionally
   ) --? external_asset_id
   AND (organization_id, asset_id) IN ( --? datahub_asset_id
     SELECT organization_id, asset_id FROM asset_links WHERE datahub_asset_id = :datahub_asset_id --? datahub_asset_id

@@ -96,10 +96,12 @@ INSERT INTO asset_identities (organization_id, identity, asset_id) VALUES (:orga
 ON CONFLICT (organization_id, identity) DO UPDATE SET asset_id = excluded.asset_id
 
 -- name: owners_of
--- The assets that go by some identities.
-SELECT organization_id, identity, asset_id
+-- The provisional assets that go by some identities.
+SELECT asset_identities.organization_id, asset_identities.identity, asset_identities.asset_id
 FROM asset_identities
-WHERE (organization_id, identity) in_pairs(:organization_ids, :identities)
+JOIN assets ON assets.organization_id = asset_identities.organization_id AND assets.asset_id = asset_identities.asset_id
+WHERE (asset_identities.organization_id, asset_identities.identity) in_pairs(:organization_ids, :identities)
+  AND assets.origin = 'datahub'
 
 -- name: links_of
 -- Which assets some Datahub assets are.

@@ -86,6 +86,19 @@ async def test_a_link_moves_to_an_asset_that_exists(registry: RegistryApi) -> No
     assert (await registry.get(f"assets/{A}"))["registryAssetId"] == provisional
 
 
+async def test_an_id_that_was_taken_over_stays_with_who_took_it(registry: RegistryApi) -> None:
+    """Where a Datahub asset turns out to be another one, the id of its former provisional asset finds who took that over."""
+    await tell(registry, event("paired", 1))
+    await registry.put_asset(externalAssetId="T1", serial=VIN)
+    await registry.put_asset(externalAssetId="T2", serial=SECOND)
+    await tell(registry, event("paired", 2, vin=SECOND))
+    assert await linked(registry) == "T2"
+    assert (await registry.get(f"assets/datahub:{A}"))["externalAssetId"] == "T1"
+    assert (await registry.get("assets/T1"))["aliases"] == [f"datahub:{A}"]
+    assert (await registry.get("assets/T2"))["aliases"] == []
+    assert [one["externalAssetId"] for one in await registry.items("assets", externalAssetId=f"datahub:{A}")] == ["T1"]
+
+
 async def test_a_patch_by_a_provisional_id_means_the_asset(registry: RegistryApi) -> None:
     """Its integer id stands for the asset that took its place, also beside that asset's own, and for none where there is none."""
     own = (await registry.put_asset(externalAssetId="T1"))["leaseAssetId"]
