@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from handlers.rebuild import digest, rebuild
 from handlers.rules.facts import merge_all
 from handlers.rules.links import vin_of
+from handlers.statements import judge
 from schemas.events import Payload
 from schemas.facts import Fact, Kind, Meaning
 from schemas.wire import parse_time, time_text
@@ -40,13 +41,14 @@ REASONS: dict[Kind, tuple[str | None, ...]] = {
 class Arrival(NamedTuple):
     """Deliveries and steps as they come: in `order` a number is that of a delivery, None the next step.
 
-    Of deliveries that follow each other, `group` are in one transaction.
+    Of deliveries that follow each other, `group` are in one transaction. At last the facts with the keys in `void` are made void.
     """
 
     bodies: list[bytes]
     steps: list[Step]
     order: list[int | None]
     group: int
+    void: list[str]
 
 
 @st.composite
@@ -111,11 +113,13 @@ def arrivals(draw: st.DrawFn) -> tuple[Arrival, Arrival]:
         for number, batch in enumerate(batches)
     ]
     steps = draw(registry_steps())
+    keys = sorted({copy.event_key for found in copies_in(bodies).values() for copy in found})
+    void = draw(st.lists(st.sampled_from(keys), max_size=2, unique=True)) if draw(st.booleans()) else []
     found = []
     for _ in range(2):
         again = draw(st.lists(st.integers(0, len(bodies) - 1), max_size=2))
         moves: list[int | None] = [*range(len(bodies)), *again, *(None for _ in steps)]
-        found.append(Arrival(bodies, steps, draw(st.permutations(moves)), draw(st.integers(1, 3))))
+        found.append(Arrival(bodies, steps, draw(st.permutations(moves)), draw(st.integers(1, 3)), void))
     return found[0], found[1]
 
 
@@ -130,6 +134,8 @@ async def arrive(store: DatabaseStore, arrival: Arrival) -> RegistrySeen:
                 await do(store, next(steps))
         else:
             await deliver(store, [arrival.bodies[move] for move in moves if move is not None], group=arrival.group)
+    for key in arrival.void:
+        await store.write(lambda tx, key=key: judge(tx, "void", key, ORGANIZATION, "anna", "", NOW_US))  # type: ignore[misc] # bound early
     return (await look(store)).apart_from_ids()
 
 
@@ -198,14 +204,18 @@ def check_registry(seen: RegistrySeen, facts_of: dict[str, list[Fact]], steps: S
 def test_cases_and_registry_are_what_all_of_it_says(
     runner: asyncio.Runner, sqlite_store: DatabaseStore, both: tuple[Arrival, Arrival]
 ) -> None:
-    """Any order, mixture and repetition of events and syncs ends in the cases, links, meters and readings of the rules."""
+    """Any order, mixture and repetition of events and syncs, and any voiding at last, ends in what the rules say of the rest."""
 
     async def check() -> None:
         first, second = both
         copies = copies_in(first.bodies)
-        facts_of = {unit_id: merge_all(found) for (_, unit_id), found in copies.items()}
+        facts_of = {
+            unit_id: [fact for fact in merge_all(found) if fact.event_key not in first.void]
+            for (_, unit_id), found in copies.items()
+        }
         seen = await arrive(sqlite_store, first)
-        await check_against_the_rules(sqlite_store, copies)
+        if not first.void:
+            await check_against_the_rules(sqlite_store, copies)
         check_registry(seen, facts_of, first.steps)
         right = await digest(sqlite_store)
         done = await rebuild(sqlite_store, lambda: NOW_US, unit_meters=UNIT_METERS)
