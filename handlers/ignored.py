@@ -9,7 +9,7 @@ from msgspec import Struct
 from handlers.ports import Store, Transaction
 from handlers.quarantine import Reprocessed, reprocess_ignored
 from schemas.errors import ConflictError, StoreUnavailableError
-from schemas.events import DECODERS
+from schemas.event_decoding import DECODERS
 from schemas.ids import batch_text
 from schemas.journal_records import EventRecord
 

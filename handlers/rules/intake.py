@@ -13,14 +13,8 @@ from msgspec.structs import replace
 
 from handlers.rules.facts import copy_of, digest_id
 from schemas.errors import InvalidInputError, Problem
-from schemas.events import (
-    UUID_PATTERN,
-    UnknownEventError,
-    decode_envelope,
-    decode_event,
-    decode_feed_body,
-    decode_payload,
-)
+from schemas.event_decoding import UnknownEventError, decode_envelope, decode_event, decode_feed_body, decode_payload
+from schemas.events import UUID_PATTERN
 from schemas.facts import Copy
 from schemas.json_faults import DECODE_ERRORS, as_received, is_json, json_fault, lone_surrogates_marked
 from schemas.wire import canonical_json, microseconds

@@ -23,7 +23,7 @@ from receiver.secret import Secret
 from receiver.setting_types import is_local_address
 from receiver.source_settings import FEED_TOKEN_URL, FEED_URL
 from schemas.errors import InvalidInputError, StoreUnavailableError
-from schemas.events import decode_feed_body
+from schemas.event_decoding import decode_feed_body
 
 _CONNECT_S, _READ_S = 30.0, 45.0
 _NOT_FOUND, _UNAUTHORIZED = 404, 401

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from handlers import ignored
-from schemas.events import DECODERS
+from schemas.event_decoding import DECODERS
 from schemas.wire import time_text
 from storage.store import DatabaseStore
 from tests.support.batches import digest_in, on_store

@@ -10,7 +10,7 @@ import pytest
 from handlers.quarantine import Reprocessed, discard, reprocess, reprocess_ignored
 from handlers.rebuild import digest, rebuild
 from schemas.errors import ConflictError, NotFoundError
-from schemas.events import DECODERS
+from schemas.event_decoding import DECODERS
 from schemas.journal_records import BatchRow, QuarantineRecord
 from storage.store import DatabaseStore
 from tests.support.facts import ORGANIZATION, UNIT, A, B, body_of, minute

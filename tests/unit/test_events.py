@@ -12,7 +12,8 @@ from msgspec import Raw
 
 from handlers.rules.facts import copy_of
 from schemas.errors import InvalidInputError, Problem
-from schemas.events import DECODERS, Payload, UnknownEventError, decode_envelope, decode_event, decode_payload
+from schemas.event_decoding import DECODERS, UnknownEventError, decode_envelope, decode_event, decode_payload
+from schemas.events import Event, Payload
 from schemas.facts import Location, Meaning
 from schemas.json_faults import HALF_PAIR, NOT_UTF8, TOO_DEEP, is_json
 from tests.support.facts import START_US, body_of, event_of, payloads
@@ -496,6 +497,15 @@ def test_bytes_that_are_no_utf8_spoil_only_their_own_event() -> None:
     with pytest.raises(InvalidInputError) as caught:
         decode_payload(decode_event(entries[1], PLACE), PLACE)
     assert caught.value.problems == (Problem(f"{DATA}.unitId", NOT_UTF8),)
+
+
+def test_an_added_decoder_is_asked_like_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it can't decode is invalid input of that event, also where no shape is known to look for the field in."""
+    monkeypatch.setitem(DECODERS, ("trailer.alarm", 1), DECODERS["unit.paired", 2])
+    for data in (b"{}", b'{"unitId": "\xff"}'):
+        with pytest.raises(InvalidInputError) as caught:
+            decode_payload(Event("trailer.alarm", 1, Raw(data)), PLACE)
+        assert caught.value.problems[0].path == DATA
 
 
 def test_deep_nesting_is_refused() -> None:

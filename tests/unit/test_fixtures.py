@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from schemas.errors import InvalidInputError
-from schemas.events import Envelope, Payload, UnknownEventError, decode_envelope, decode_event, decode_payload
+from schemas.event_decoding import UnknownEventError, decode_envelope, decode_event, decode_payload
+from schemas.events import Envelope, Payload
 from schemas.wire import microseconds, parse_time, time_text
 from tests.support.facts import ORGANIZATION
 from tests.support.stories import FIXTURES, About, ExpectedCase, ExpectedUnit, FactName, Story, load_stories
