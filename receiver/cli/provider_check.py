@@ -60,7 +60,7 @@ def _definition(settings: Settings, name: str) -> LoadedDefinition:
     catalog = open_catalog(settings)
     broken = next((entry for entry in catalog.entries() if entry.problem and Path(entry.file).stem == name), None)
     if broken is not None and name not in catalog.all():
-        raise InvalidInputError(f"{broken.file}: {broken.problem}")
+        raise InvalidInputError(broken.problem)
     return catalog.get(name)
 
 

@@ -147,7 +147,7 @@ def _listed(each: ProviderView) -> tuple[object, ...]:
 
 def _tell(broken: list[Entry]) -> None:
     for entry in broken:
-        warn(f"{entry.file}: {entry.problem}")
+        warn(entry.problem)
     if broken:
         raise typer.Exit(PROBLEMS)
 

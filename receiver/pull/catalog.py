@@ -17,11 +17,11 @@ _Stamp = tuple[int, int]
 
 
 class Entry(Struct, frozen=True):
-    """One file: its definition, or what is wrong with it."""
+    """One file: its definition, or what is wrong with it, with the file's name."""
 
     file: str
     loaded: LoadedDefinition | None
-    problem: str | None = None
+    problem: str = ""
 
 
 class Catalog:
@@ -61,7 +61,7 @@ class Catalog:
                 name = entry.loaded.definition.name
                 first = taken.setdefault(name, entry.file)
                 if first != entry.file:
-                    entry = Entry(entry.file, None, f"the provider {name} is defined in {first} already")  # noqa: PLW2901 - the same file
+                    entry = Entry(entry.file, None, f"{entry.file}: the provider {name} is defined in {first} already")  # noqa: PLW2901 - the same file
             entries.append(entry)
         return entries
 

@@ -359,8 +359,8 @@ def test_two_definitions_of_one_name_are_one(tmp_path: Path) -> None:
     catalog = Catalog(str(tmp_path))
     catalog.refresh()
     assert [(entry.file, entry.problem) for entry in catalog.entries()] == [
-        ("a.toml", None),
-        ("fleet.toml", "the provider fleet is defined in a.toml already"),
+        ("a.toml", ""),
+        ("fleet.toml", "fleet.toml: the provider fleet is defined in a.toml already"),
     ]
     assert list(catalog.all()) == ["fleet"]
     missing = Catalog(str(tmp_path / "nowhere"))
