@@ -14,7 +14,8 @@ SET explicit = excluded.explicit, equipment_seq = excluded.equipment_seq, last_s
     missing = excluded.missing, counted_seq = excluded.counted_seq, expected = excluded.expected
 
 -- name: quiet_meters
--- Expected meters by asset and code (some only while a unit is on the asset that delivers them), those that have been silent for so many syncs, or since a time.
+-- Expected meters by asset and code (some only while a unit is on the asset that delivers them), those that have been silent for so
+-- many syncs, or since a time. Provisional assets whose Datahub asset turned out to be another have none.
 SELECT asset_meters.organization_id, asset_meters.asset_id, assets.external_asset_id, asset_meters.meter_code,
        asset_meters.last_seen_us, asset_meters.missing
 FROM asset_meters
@@ -28,6 +29,11 @@ WHERE asset_meters.expected > 0
     JOIN rows_of(:unit_type TEXT, :meter_code TEXT) AS s ON s.unit_type = pairings.unit_type
     WHERE asset_links.organization_id = asset_meters.organization_id AND asset_links.asset_id = asset_meters.asset_id
       AND pairings.unpaired_at_us IS NULL AND s.meter_code = asset_meters.meter_code
+  ))
+  AND (assets.origin <> 'datahub' OR EXISTS (
+    SELECT 1
+    FROM asset_links
+    WHERE asset_links.organization_id = assets.organization_id AND asset_links.asset_id = assets.asset_id
   ))
   AND (asset_meters.organization_id, asset_meters.asset_id, asset_meters.meter_code)
       > (:after_organization_id, :after_asset_id, :after_meter_code)

@@ -110,3 +110,17 @@ async def test_an_implied_meter_is_quiet_before_any_sync(registry: RegistryApi) 
     await registry.put_asset(externalAssetId="T2", status="ACTIVE")
     await tell(registry, event("unpaired", 2, B, SECOND, unit_id="tp:2"))
     assert await quiet(registry, **late) == []
+
+
+async def test_what_was_provisional_is_not_missed(registry: RegistryApi) -> None:
+    """What a sync said of a provisional asset counts while it stands for its Datahub asset, and no more once another does."""
+    await registry.put_asset(externalAssetId="T1")
+    await tell(registry, event("paired", 1))
+    said = {"meterCode": KM, "expectedFromSync": True}
+    await registry.put_asset(externalAssetId=f"datahub:{A}", meters=[said])
+    await registry.put_asset(externalAssetId=f"datahub:{A}")
+    assert [name for name, _ in await quiet(registry)] == [f"datahub:{A}"]
+    await registry.put_asset(externalAssetId="T1", serial=VIN)
+    assert await quiet(registry) == []
+    await registry.put_asset(externalAssetId="T1")
+    assert [name for name, _ in await quiet(registry)] == ["T1"]
