@@ -145,6 +145,17 @@ async def test_more_news_than_are_read_at_once(registry: RegistryApi, monkeypatc
     assert await announced(registry) == [(asset_id, "suggest")] * 5
 
 
+async def test_of_many_looks_at_once_one_tells(registry: RegistryApi) -> None:
+    """Services over one database that look at one moment tell of each case once between them."""
+    await registry.put_asset(externalAssetId="T1", serial=VIN)
+    await tell(registry, *(failed(1, unit_id=f"tp:{number}") for number in range(5)))
+    cursor = (await registry.get("changes"))["nextCursor"]
+    store, clock = registry.api.store, registry.api.clock
+    assert sum(await asyncio.gather(*(announce_candidates(store, clock()) for _ in range(3)))) == 5
+    told = [item["data"]["caseId"] for item in (await registry.get("changes", after=cursor))["items"]]
+    assert len(set(told)) == len(told) == 5
+
+
 async def test_the_service_tells_whoever_waits(registry: RegistryApi) -> None:
     """The service's duty announces a changed best candidate and wakes those who wait for changes, once."""
     woken: list[int] = []
