@@ -1,5 +1,6 @@
 """README.md: its commands and requests do what it says, in its order, and what it names is there."""
 
+import importlib
 import re
 import shlex
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from benchmarks.__main__ import MEASUREMENTS
 from tests.support.cli import TIMEOUT_S, Cli
 from tests.support.facts import ORGANIZATION
 from tests.support.stories import FIXTURES
@@ -140,3 +142,16 @@ def test_the_number_of_stories() -> None:
     """The page rounds it down to tens."""
     count = sum((folder / "expected.toml").is_file() for folder in (FIXTURES / "stories").iterdir())
     assert f"more than {count // 10 * 10} stories" in TEXT
+
+
+def test_what_is_measured() -> None:
+    """Every measurement that the page names is there and takes the options that it gives."""
+    commands = re.findall(r"`python -m benchmarks ([^`]+)`", TEXT)
+    assert commands
+    for command in commands:
+        name, *options = shlex.split(command)
+        measurement = importlib.import_module(f"benchmarks.{name}")
+        assert name in MEASUREMENTS
+        assert [
+            option for option in options if option.startswith("--") and option[2:] not in {*measurement.NUMBERS, "runs"}
+        ] == []
