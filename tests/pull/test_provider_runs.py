@@ -344,7 +344,7 @@ async def test_a_killed_service_is_followed_by_the_next(database_url: str, wirem
         assert (await client.post(path)).status_code == 202
         await eventually(lambda: bool(wiremock.requests("/vehicles")))
         await running.kill()
-    async with receiver(database_url, tmp_path, settings) as running, running.client() as client, asyncio.timeout(30):
+    async with receiver(database_url, tmp_path, settings) as running, running.client() as client, asyncio.timeout(60):
         statuses: list[str] = []
         while statuses != ["succeeded", "interrupted"]:
             statuses = [run["status"] for run in (await client.get(path)).json()["items"]]
