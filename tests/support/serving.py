@@ -12,7 +12,7 @@ from receiver.server import serve
 from receiver.settings import Settings
 from receiver.stopping import stop_event
 
-TIMEOUT_S = 10
+TIMEOUT_S = 30
 
 
 class Answer(NamedTuple):
