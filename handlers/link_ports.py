@@ -60,7 +60,7 @@ class Links(Protocol):
         ...
 
     async def owners(self, identities: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-        """The provisional assets that some (organization, identity) find."""
+        """The provisional assets that some (organization, identity) find, and that stand for nothing any more."""
         ...
 
     async def linked(self, datahub_assets: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:

@@ -132,7 +132,7 @@ class LinkTables:
         await self._connection.execute_many(SQL["move_identity"], [(organization_id, *pair) for pair in identities])
 
     async def owners(self, identities: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-        """The provisional assets that identities find."""
+        """The provisional assets that identities find, and that stand for nothing any more."""
         organization_ids, names = columns(identities)
         rows = await self._connection.fetch(SQL["owners_of"], organization_ids=organization_ids, identities=names)
         return {(row[0], row[1]): row[2] for row in rows}

@@ -96,12 +96,17 @@ INSERT INTO asset_identities (organization_id, identity, asset_id) VALUES (:orga
 ON CONFLICT (organization_id, identity) DO UPDATE SET asset_id = excluded.asset_id
 
 -- name: owners_of
--- The provisional assets that go by some identities.
+-- The provisional assets that go by some identities and stand for no Datahub asset any more.
 SELECT asset_identities.organization_id, asset_identities.identity, asset_identities.asset_id
 FROM asset_identities
 JOIN assets ON assets.organization_id = asset_identities.organization_id AND assets.asset_id = asset_identities.asset_id
 WHERE (asset_identities.organization_id, asset_identities.identity) in_pairs(:organization_ids, :identities)
   AND assets.origin = 'datahub'
+  AND NOT EXISTS (
+    SELECT 1
+    FROM asset_links
+    WHERE asset_links.organization_id = assets.organization_id AND asset_links.asset_id = assets.asset_id
+  )
 
 -- name: links_of
 -- Which assets some Datahub assets are.

@@ -99,6 +99,21 @@ async def test_an_id_that_was_taken_over_stays_with_who_took_it(registry: Regist
     assert [one["externalAssetId"] for one in await registry.items("assets", externalAssetId=f"datahub:{A}")] == ["T1"]
 
 
+async def test_a_provisional_asset_can_stand_for_another(registry: RegistryApi) -> None:
+    """An operator's word holds also where it names a provisional asset, and goes with it to whoever takes that over."""
+    await registry.put_asset(externalAssetId="T1")
+    await tell(registry, event("paired", 1, A, None), event("paired", 1, B, VIN, unit_id="tp:2"))
+    await registry.put(f"assets/datahub:{B}/datahub-assets/{A}", status=200)
+    assert (await registry.get(f"assets/{A}"))["datahubAssetIds"] == [A, B]
+    await registry.put_asset(externalAssetId="T1", serial=VIN)
+    assert (await linked(registry, A), await linked(registry, B)) == (f"datahub:{B}", "T1")
+    assert (await registry.get("assets/T1"))["aliases"] == []
+    await registry.put_asset(externalAssetId="T1", serial=None)
+    await registry.put_asset(externalAssetId="T2", serial=VIN)
+    assert (await linked(registry, A), await linked(registry, B)) == ("T2", "T2")
+    assert set((await registry.get("assets/T2"))["aliases"]) == {f"datahub:{A}", f"datahub:{B}"}
+
+
 async def test_a_patch_by_a_provisional_id_means_the_asset(registry: RegistryApi) -> None:
     """Its integer id stands for the asset that took its place, also beside that asset's own, and for none where there is none."""
     own = (await registry.put_asset(externalAssetId="T1"))["leaseAssetId"]
