@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from datetime import UTC
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Literal
 from xml.parsers.expat import ExpatError
@@ -14,6 +13,7 @@ import xmltodict
 
 from receiver.pull.errors import CredentialsError, ProviderError, TransientError
 from receiver.pull.expressions import Document
+from schemas.decimals import float_hook
 from schemas.wire import microseconds
 
 _TOO_MANY = 429
@@ -22,7 +22,7 @@ _REDIRECT = range(300, 400)
 _SHOWN_BODY_MAX = 200
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?")
 _LONGEST_S = 366 * 86_400.0
-_document = msgspec.json.Decoder(float_hook=Decimal)
+_document = msgspec.json.Decoder(float_hook=float_hook)
 
 
 def check_status(response: httpx2.Response, shown: Callable[[str], str], now_us: int, body: str = "") -> None:
