@@ -83,6 +83,10 @@ WHERE lease_asset_id > :after
     JOIN assets AS provisional --? provisionally
       ON provisional.organization_id = own.organization_id AND provisional.asset_id = own.asset_id --? provisionally
     WHERE asset_links.datahub_asset_id = :provisionally AND provisional.origin = 'datahub' --? provisionally
+      AND NOT EXISTS ( --? provisionally
+        SELECT 1 FROM asset_links AS others --? provisionally
+        WHERE others.organization_id = own.organization_id AND others.asset_id = own.asset_id --? provisionally
+      ) --? provisionally
   ) --? external_asset_id
   AND (organization_id, asset_id) IN ( --? datahub_asset_id
     SELECT organization_id, asset_id FROM asset_links WHERE datahub_asset_id = :datahub_asset_id --? datahub_asset_id

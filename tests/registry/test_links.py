@@ -108,6 +108,8 @@ async def test_a_provisional_asset_can_stand_for_another(registry: RegistryApi) 
     await registry.put_asset(externalAssetId="T1", serial=VIN)
     assert (await linked(registry, A), await linked(registry, B)) == (f"datahub:{B}", "T1")
     assert (await registry.get("assets/T1"))["aliases"] == []
+    found = await registry.items("assets", externalAssetId=f"datahub:{B}")
+    assert [one["externalAssetId"] for one in found] == [f"datahub:{B}"]
     await registry.put_asset(externalAssetId="T1", serial=None)
     await registry.put_asset(externalAssetId="T2", serial=VIN)
     assert (await linked(registry, A), await linked(registry, B)) == ("T2", "T2")
