@@ -1,6 +1,9 @@
 """Providers over HTTP, on the command line, and in the service: the worked example, pulled from its own server."""
 
 import asyncio
+import contextlib
+import os
+import re
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -198,6 +201,24 @@ def test_the_command_line_checks_pulls_and_lists(database_url: str, folder: Path
     assert [one["entryId"] for one in left] == [waiting[1]["entryId"]]
     assert "is discarded already" in cli("providers", "quarantine", "fleetwatt", "--discard", waiting[0]["entryId"], status=1).err
     assert "0 stored, 0 still waiting" in cli("providers", "sync", "fleetwatt", "--replay").out
+
+
+def test_a_bar_for_each_stream_on_a_terminal(sqlite_url: str, folder: Path, tmp_path: Path) -> None:
+    """With how many records there were, on standard error; the account on standard output is without it."""
+    cli = Cli(tmp_path, environment(sqlite_url, folder))
+    terminal, slave = os.openpty()
+    shown = b""
+    with cli.start("providers", "sync", "fleetwatt", stderr=slave) as running:
+        os.close(slave)
+        with contextlib.suppress(OSError):  # the other side is closed
+            while piece := os.read(terminal, 65_536):
+                shown += piece
+        out, _ = running.communicate(timeout=60)
+    os.close(terminal)
+    for stream, count in (("vehicles", 5), ("meters", 6), ("stands", 124), ("months", 9)):
+        assert re.search(rf"{stream} .*\b{count} records".encode(), shown)
+    assert b"succeeded" in out
+    assert b"records" not in out
 
 
 def test_the_command_line_says_what_is_wrong(sqlite_url: str, folder: Path, tmp_path: Path) -> None:
