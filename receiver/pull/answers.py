@@ -22,6 +22,8 @@ _REDIRECT = range(300, 400)
 _SHOWN_BODY_MAX = 200
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?")
 _LONGEST_S = 366 * 86_400.0
+# Two halves of a character, half of one, or any other escape of a JSON text.
+_ESCAPES = re.compile(rb"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|(\\ud[89a-f][0-9a-f]{2})|\\.", re.DOTALL | re.IGNORECASE)
 _document = msgspec.json.Decoder(float_hook=float_hook)
 
 
@@ -61,6 +63,10 @@ def retry_after_s(headers: httpx2.Headers, now_us: int) -> float | None:
     return min(max(0, at_us - now_us, 0 if theirs_us is None else at_us - theirs_us) / 1e6, _LONGEST_S)
 
 
+def _spelled(escape: re.Match[bytes]) -> bytes:
+    return b"\\" + escape[0] if escape[1] else escape[0]
+
+
 def _date_us(value: str) -> int | None:
     try:
         at = parsedate_to_datetime(value)
@@ -70,10 +76,13 @@ def _date_us(value: str) -> int | None:
 
 
 def decode_document(body: bytes, format_: Literal["json", "xml"]) -> Document:
-    """The document of a body: JSON with exact numbers, or XML as xmltodict reads it. Raises ProviderError if it is none."""
+    """The document of a body: JSON with exact numbers, or XML as xmltodict reads it. Raises ProviderError if it is none.
+
+    Half a character, which JSON can name but no text can hold, is kept as the escape that it came as.
+    """
     try:
         if format_ == "json":
-            return _document.decode(body)
+            return _document.decode(_ESCAPES.sub(_spelled, body) if b"\\u" in body else body)
         document: Document = xmltodict.parse(body)
     except (msgspec.DecodeError, UnicodeDecodeError, ExpatError, ValueError, RecursionError) as error:
         raise ProviderError(f"the answer is no {format_.upper()}: {error}") from error

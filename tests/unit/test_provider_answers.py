@@ -1,5 +1,6 @@
 """What answers and expressions mean: Retry-After in both forms, documents, and what an expression starts from."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
@@ -58,6 +59,15 @@ def test_a_date_counts_by_both_clocks(wait: int, skew: int) -> None:
     assert found is not None
     assert found >= wait
     assert found == max(wait, wait + skew, 0)
+
+
+@given(text=st.text(st.sampled_from('a"\\u\n\x00\ud83d\ude00\udc00é😀'), max_size=8))
+def test_half_a_character_is_kept_as_its_escape(text: str) -> None:
+    """Whatever stands around it; all other texts are as any reader of JSON reads them, and the other records of a page too."""
+    body = json.dumps([{"name": text}, {"name": "plain"}])
+    whole = json.loads(body)[0]["name"]  # halves that stand together are one character
+    spelled = "".join(f"\\u{ord(char):04x}" if "\ud800" <= char <= "\udfff" else char for char in whole)
+    assert decode_document(body.encode(), "json") == [{"name": spelled}, {"name": "plain"}]
 
 
 def test_numbers_keep_their_digits() -> None:
