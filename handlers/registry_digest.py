@@ -40,13 +40,25 @@ async def add_registry(tx: Transaction, hashed: Hash) -> None:
             stored = await tx.registry.readings.series(organization_id, [key[1:] for key in members])
             hashed.update(to_json([(organization_id, stored.get(key[1:])) for key in members]))
         series = keys[-1]
-    asset = ("", "")
-    while assets := await tx.registry.assets.all_vins(asset, ASSETS_AT_A_TIME):
-        for organization_id, page in by_organization(assets):
-            meters = await tx.registry.meters.of_assets(organization_id, [row.asset_id for row in page])
-            hashed.update(to_json([(organization_id, row.asset_id, row.vin) for row in page]))
-            hashed.update(to_json([(row.asset_id, row.meter_code, row.expected) for row in meters]))
-        asset = assets[-1][:2]
+    await _add_assets(tx, hashed)
+
+
+async def _add_assets(tx: Transaction, hashed: Hash) -> None:
+    """Row by row, since a provisional asset that is left out must not move the ends of pages.
+
+    One that is no Datahub asset any more stays, since its id was given out; but whether there ever was one depends on the order
+    in which things came.
+    """
+    after = ("", "")
+    while page := await tx.registry.assets.all_vins(after, ASSETS_AT_A_TIME):
+        links = await tx.registry.assets.links_from([asset[:2] for asset in page])
+        for asset in page:
+            if asset.origin != "datahub" or asset[:2] in links:
+                hashed.update(to_json((asset.organization_id, asset.asset_id, asset.vin)))
+        for organization_id, members in by_organization(page):
+            for meter in await tx.registry.meters.of_assets(organization_id, [asset.asset_id for asset in members]):
+                hashed.update(to_json((meter.asset_id, meter.meter_code, meter.expected)))
+        after = page[-1][:2]
 
 
 def by_organization(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:

@@ -40,12 +40,13 @@ class VinRow(NamedTuple):
 
 
 class SerialRow(NamedTuple):
-    """An asset's serial, and the VIN that is stored for it."""
+    """An asset's serial, the VIN that is stored for it, and whence it is: `datahub` for a provisional one."""
 
     organization_id: str
     asset_id: str
     serial: str | None
     vin: str | None
+    origin: str
 
 
 class AssetMeterRow(NamedTuple):

@@ -121,7 +121,7 @@ ORDER BY lease_asset_id
 
 -- name: vins_after
 -- Assets of all organizations with their serials and VINs, in order, from after a given one.
-SELECT organization_id, asset_id, serial, vin
+SELECT organization_id, asset_id, serial, vin, origin
 FROM assets
 WHERE (organization_id, asset_id) > (:organization_id, :asset_id)
 ORDER BY organization_id, asset_id

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from handlers.cases import Remarked, add_note, dismiss_case, reopen_case
 from handlers.ports import Transaction
@@ -19,7 +19,7 @@ from schemas.errors import ConflictError, NotFoundError
 from schemas.unit_rows import CaseRow
 from storage.store import DatabaseStore
 from tests.support.facts import ORGANIZATION, UNIT, UNITS, A, B, body_of, minute
-from tests.support.operations import Deliver, Operation, operations, perform
+from tests.support.operations import Assert, Deliver, Judge, Operation, operations, perform
 from tests.support.said import all_statements, repeat
 from tests.support.store import (
     DERIVED,
@@ -273,6 +273,7 @@ def test_state_is_the_fold_of_all_that_is_recorded(
 
 @settings(PROPERTY, max_examples=20)
 @given(operations())
+@example([Assert("paired", UNIT, A, 0), Judge("void", 0)])
 def test_engines_agree_whatever_comes_first(
     runner: asyncio.Runner, sqlite_store: DatabaseStore, postgres_store: DatabaseStore, story: list[Operation]
 ) -> None:
