@@ -1,8 +1,8 @@
 """Replay: event batches from a file straight into the store, by the code of `drawbar replay`.
 
 Beside it, in turns: `storage only`, the very rows that Drawbar writes, recorded beforehand and put by a bare executemany in the
-same transactions; `naive`, a receiver that decodes with the standard library and commits each batch alone. Goal: at least 0.6 of
-the storage alone.
+same transactions; `naive`, a receiver that decodes with the standard library and commits each batch alone; `noop`, the same
+batches over HTTP to a Starlette route that decodes and forgets them. Goal: at least 0.6 of the storage alone.
 """
 
 import asyncio
@@ -14,10 +14,11 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks import naive
-from benchmarks.fleet import bodies, traffic
+from benchmarks.fleet import bodies, delivery, traffic
 from benchmarks.harness import begin, middle, options, print_table, scratch
 from benchmarks.into_store import Replayed, into_store
-from benchmarks.processes import ProgramError
+from benchmarks.load import load
+from benchmarks.processes import ProgramError, module, serving
 from benchmarks.recorded import record, written
 from receiver.cli.replay import BYTES_AT_A_TIME, DELIVERIES_AT_A_TIME
 from storage.engines.sqlite import SqliteEngine
@@ -27,7 +28,7 @@ NUMBERS = {
     "units": (40_000, "units that they are about"),
     "batch": (100, "events in a batch"),
 }
-COLUMNS = ("what", "seconds", "events/s", "us an event", "peak MiB", "of storage only", "of naive")
+COLUMNS = ("what", "seconds", "events/s", "us an event", "peak MiB", "of storage only", "of naive", "of noop")
 _MEBIBYTE = 1 << 20
 
 
@@ -44,14 +45,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         drawbar: list[Replayed] = []
         storage: list[float] = []
         simple: list[float] = []
+        forgetful: list[float] = []
         for run in range(given.runs):
             drawbar.append(_drawbar(folder / f"drawbar-{run}.db", file, given.events))
             storage.append(_storage(folder / f"storage-{run}.db", recorded, given.events))
             simple.append(_naive(folder / f"naive-{run}.db", file))
+            forgetful.append(_noop(folder / "log", file))
     seconds = {
         "drawbar replay": middle([one.seconds for one in drawbar]),
         "storage only": middle(storage),
         "naive": middle(simple),
+        "noop": middle(forgetful),
     }
     peak = middle([one.peak_bytes for one in drawbar]) / _MEBIBYTE
     print_table(
@@ -65,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 peak if name == "drawbar replay" else None,
                 seconds["storage only"] / taken,
                 seconds["naive"] / taken,
+                seconds["noop"] / taken,
             )
             for name, taken in seconds.items()
         ],
@@ -102,6 +107,12 @@ def _naive(database: Path, file: Path) -> float:
     seconds = perf_counter() - started
     connection.close()
     return seconds
+
+
+def _noop(log: Path, file: Path) -> float:
+    sent = list(map(delivery, _batches(file)))
+    with serving(module("servers", "noop"), log) as port:
+        return len(sent) / load([port], sent).per_second
 
 
 def _batches(file: Path) -> list[bytes]:

@@ -14,7 +14,7 @@ from handlers.rules.intake import Arrival, take_in
 
 TINY: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "ingest": (("--single", "100", "--large", "0", "--events", "0", "--units", "50"), ("echo", "noop", "drawbar", "naive")),
-    "replay": (("--events", "600", "--units", "100", "--batch", "20"), ("drawbar replay", "storage only", "naive")),
+    "replay": (("--events", "600", "--units", "100", "--batch", "20"), ("drawbar replay", "storage only", "naive", "noop")),
     "queries": (
         ("--units", "120", "--events", "600", "--requests", "160"),
         ("noop", "unit by id", "100 units", "100 pairings"),
