@@ -21,8 +21,12 @@ class Assets(Protocol):
         """New integer ids, unique over the installation."""
         ...
 
-    async def meant(self, organization_id: str, identities: Sequence[str], codes: Sequence[str]) -> list[Asset]:
-        """The assets that go by one of these externalAssetIds, aliases or codes."""
+    async def with_identities(self, organization_id: str, identities: Sequence[str]) -> list[Asset]:
+        """The assets that go by one of these externalAssetIds or aliases."""
+        ...
+
+    async def with_codes(self, organization_id: str, codes: Sequence[str]) -> list[Asset]:
+        """The assets that have one of these codes."""
         ...
 
     async def of_ids(self, organization_id: str, asset_ids: Sequence[str]) -> list[Asset]: ...

@@ -53,7 +53,7 @@ async def store_assets(
 async def deactivate_assets(tx: Transaction, writing: Writing, run: RunContext, rows: Sequence[EntityRow]) -> int:
     """Make assets INACTIVE that aren't listed any more; how many were active until now."""
     identities = [registry_name(run.provider, row.external_id) for row in rows]
-    assets = await tx.registry.assets.meant(run.organization_id, identities, [])
+    assets = await tx.registry.assets.with_identities(run.organization_id, identities)
     active = {identity for asset in assets if asset.status == "ACTIVE" for identity in (asset.external_asset_id, *asset.aliases)}
     entries = [AssetEntry(identity, status="INACTIVE") for identity in identities if identity in active]
     if entries:

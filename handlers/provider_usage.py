@@ -91,7 +91,7 @@ async def _places(tx: Transaction, run: RunContext, records: Sequence[UsageRecor
     ids = sorted({record.meter_id for record in records})
     meters = await tx.providers.entities.of_ids(run.organization_id, run.provider, "meters", ids)
     names = sorted({registry_name(run.provider, row.parent_id) for row in meters})
-    assets = await tx.registry.assets.meant(run.organization_id, names, []) if names else []
+    assets = await tx.registry.assets.with_identities(run.organization_id, names) if names else []
     by_name = {name: asset.asset_id for asset in assets for name in (asset.external_asset_id, *asset.aliases)}
     return {
         row.external_id: _Place(registry_name(run.provider, row.external_id), by_name[name])

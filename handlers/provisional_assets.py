@@ -24,9 +24,9 @@ async def provisional_assets(
         return {}
     organization_id = writing.organization_id
     identities = [provisional_identity(row.datahub_asset_id) for row in rows]
-    assets = await tx.registry.assets.meant(organization_id, identities, identities)
+    assets = await tx.registry.assets.with_identities(organization_id, identities)
     by_own_id = {asset.external_asset_id: asset for asset in assets}
-    codes = {asset.code for asset in assets}
+    codes = {asset.code for asset in await tx.registry.assets.with_codes(organization_id, identities)}
     aliased = {alias: asset for asset in assets for alias in asset.aliases}
     missing = [row for row, identity in zip(rows, identities, strict=True) if identity not in by_own_id]
     numbers = iter(await tx.registry.assets.mint(len(missing)))

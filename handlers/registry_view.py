@@ -36,7 +36,7 @@ async def view_for_entries(
 ) -> RegistryView:
     """All that planning these entries can ask for."""
     asked = wanted(entries)
-    assets = await tx.registry.assets.meant(organization_id, list(asked.identities), list(asked.codes))
+    assets = await _meant(tx, organization_id, asked)
     assets, stand_ins = await _stand_ins(tx, organization_id, assets)
     known = {identity for asset in assets for identity in (asset.external_asset_id, *asset.aliases)} | stand_ins.keys()
     unknown = asked.identities - known
@@ -45,6 +45,14 @@ async def view_for_entries(
     if missing:
         assets += await tx.registry.assets.of_ids(organization_id, sorted(missing))
     return await _view(tx, organization_id, assets, asked, rules, provisional, stand_ins, len(unknown))
+
+
+async def _meant(tx: Transaction, organization_id: str, asked: Wanted) -> list[Asset]:
+    """The assets that entries name, and those that have a code which an entry gives or defaults to. Codes are unique."""
+    named = await tx.registry.assets.with_identities(organization_id, list(asked.identities))
+    defaults = {asset.external_asset_id for asset in named} - asked.identities
+    codes = (asked.codes | defaults) - {asset.code for asset in named}
+    return named + await tx.registry.assets.with_codes(organization_id, sorted(codes)) if codes else named
 
 
 async def view_of_assets(
@@ -82,14 +90,15 @@ async def _view(
     references = tx.registry.references
     asset_ids = [asset.asset_id for asset in assets]
     rows = await tx.registry.meters.of_assets(organization_id, asset_ids) if asset_ids else []
-    meters: dict[str, dict[str, AssetMeterRow]] = {}
-    explicit: dict[str, dict[str, Explicit]] = {}
-    telematics: dict[str, dict[str, Telematics]] = {}
+    meters: dict[str, dict[str, AssetMeterRow]] = {asset_id: {} for asset_id in asset_ids}
+    explicit: dict[str, dict[str, Explicit]] = {asset_id: {} for asset_id in asset_ids}
+    telematics: dict[str, dict[str, Telematics]] = {asset_id: {} for asset_id in asset_ids}
     for row in rows:
-        meters.setdefault(row.asset_id, {})[row.meter_code] = row
-        telematics.setdefault(row.asset_id, {})[row.meter_code] = row.telematics
-        if row.explicit is not None:
-            explicit.setdefault(row.asset_id, {})[row.meter_code] = row.explicit
+        asset_id, code, layer, counted, _ = row
+        meters[asset_id][code] = row
+        telematics[asset_id][code] = counted
+        if layer is not None:
+            explicit[asset_id][code] = layer
     index = AssetIndex(
         assets=assets,
         meters=await references.meters(organization_id, list(asked.meter_codes)) if asked.meter_codes else (),

@@ -32,11 +32,14 @@ class AssetTables:
             return [row[0] for row in rows]
         return list(range(rows[0][0] - count + 1, rows[0][0] + 1))
 
-    async def meant(self, organization_id: str, identities: Sequence[str], codes: Sequence[str]) -> list[Asset]:
+    async def with_identities(self, organization_id: str, identities: Sequence[str]) -> list[Asset]:
         """The assets that go by one of these."""
-        rows = await self._connection.fetch(
-            SQL["assets_meant"], organization_id=organization_id, identities=identities, codes=codes
-        )
+        rows = await self._connection.fetch(SQL["assets_with_identities"], organization_id=organization_id, identities=identities)
+        return [asset_of(row) for row in rows]
+
+    async def with_codes(self, organization_id: str, codes: Sequence[str]) -> list[Asset]:
+        """The assets that have one of these codes."""
+        rows = await self._connection.fetch(SQL["assets_with_codes"], organization_id=organization_id, codes=codes)
         return [asset_of(row) for row in rows]
 
     async def of_ids(self, organization_id: str, asset_ids: Sequence[str]) -> list[Asset]:

@@ -22,14 +22,13 @@ class Wanted(Struct, frozen=True):
 
 
 def wanted(entries: Iterable[AssetEntry]) -> Wanted:
-    """All that planning these entries can ask for. Codes hold the ids too: where no code is given, the id is the code."""
+    """All that planning these entries can ask for. Where no code is given, the id is the code."""
     entries = list(entries)
-    identities = frozenset(entry.external_asset_id for entry in entries)
     meters = {meter.meter_code for entry in entries for meter in entry.meters or ()}
     readings = {reading.meter_code for entry in entries for reading in entry.meter_readings or ()}
     return Wanted(
-        identities=identities,
-        codes=identities | _texts(entry.code for entry in entries),
+        identities=frozenset(entry.external_asset_id for entry in entries),
+        codes=_texts(entry.code or entry.external_asset_id for entry in entries),
         serials=_texts(entry.serial for entry in entries),
         meter_codes=frozenset(meters | readings),
         asset_type_names=_texts(entry.asset_type_name for entry in entries),
@@ -110,11 +109,15 @@ class AssetIndex:
 
     def apply(self, plan: AssetPlan) -> None:
         """Let the entries after this one see what it does."""
-        self._put(plan.asset)
-        layers = self._explicit.setdefault(plan.asset.asset_id, {})
-        layers.update((meter.meter_code, meter.explicit) for meter in plan.meters)
-        counts = self._telematics.setdefault(plan.asset.asset_id, {})
-        counts.update((count.meter_code, count.telematics) for count in plan.counts)
+        asset = plan.asset
+        if asset is not plan.before:
+            self._put(asset)
+        if plan.meters:
+            layers = self._explicit.setdefault(asset.asset_id, {})
+            layers.update([(meter.meter_code, meter.explicit) for meter in plan.meters])
+        if plan.counts:
+            counts = self._telematics.setdefault(asset.asset_id, {})
+            counts.update([(count.meter_code, count.telematics) for count in plan.counts])
 
     def count(self, asset_id: str, count: MeterCount) -> None:
         """The counters of one meter of an asset are others now."""

@@ -63,3 +63,15 @@ async def test_a_store_that_is_away_takes_none_of_a_sync(registry: RegistryApi, 
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
     assert await registry.items("assets") == []
     assert [result["status"] for result in (await registry.sync(BODY))["results"]] == ["CREATED"] * 3
+
+
+async def test_a_code_given_up_by_an_alias_conflicts_with_who_has_its_default(registry: RegistryApi) -> None:
+    """An asset sent by its alias that gives up its code would have its own id as its code: not where another has that."""
+    await registry.sync({"assets": [{"externalAssetId": "A", "code": "pump", "name": "Pump"}]})
+    await registry.sync({"assets": [{"externalAssetId": "alias", "code": "pump", "name": "Pump"}]})
+    await registry.sync({"assets": [{"externalAssetId": "B", "code": "A", "name": "Crane"}]})
+    answer = await registry.sync({"assets": [{"externalAssetId": "alias", "code": None, "name": "Pump"}]})
+    assert [error["message"] for error in answer["errors"]] == [
+        "externalAssetId 'A' and code 'A' belong to different assets; neither was changed."
+    ]
+    assert {asset["externalAssetId"]: asset["code"] for asset in await registry.items("assets")} == {"A": "pump", "B": "A"}
