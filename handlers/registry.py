@@ -16,7 +16,7 @@ from handlers.rules.asset_index import AssetIndex
 from handlers.rules.effective import expectation
 from handlers.rules.links import vin_of
 from handlers.rules.recording import IDS_PER_COMMIT
-from handlers.rules.series_change import SeriesChange, numbered, reading_no
+from handlers.rules.series_change import SeriesChange, numbered
 from handlers.rules.series_rows import Arrival
 from handlers.rules.vin_index import key_changes
 from handlers.series import change_series
@@ -30,8 +30,8 @@ from schemas.wire import to_json_text
 
 __all__ = ["Actor", "Marks", "Origin", "Writing", "apply", "assignment_row", "begin", "bounds_of"]
 
-# By the (seq, position) of a reading.
-Marks = dict[tuple[int, int], Mark]
+# By the number of a reading.
+Marks = dict[int, Mark]
 
 
 class Origin(Struct, frozen=True):
@@ -93,18 +93,16 @@ def _identities(asset: Asset | None) -> set[str]:
 
 
 def _assignments(plans: Sequence[AssetPlan], view: RegistryView, final: dict[str, Asset]) -> Iterator[AssetMeterRow]:
-    """The rows that differ: what was said or counted, and whether a meter is expected, which the asset's status decides too."""
-    said: dict[str, set[str]] = {}
-    counted: dict[str, set[str]] = {}
+    """The rows that can differ: what was said or counted, and all of an asset whose status decides anew what is expected."""
+    touched: dict[SeriesKey, None] = {}
     for plan in plans:
-        said.setdefault(plan.asset.asset_id, set()).update(meter.meter_code for meter in plan.meters)
-        counted.setdefault(plan.asset.asset_id, set()).update(count.meter_code for count in plan.counts)
-    for asset_id, asset in final.items():
-        stored = view.meters.get(asset_id, {})
-        for code in sorted(stored.keys() | view.index.explicit(asset_id).keys() | counted[asset_id]):
-            row = assignment_row(asset, code, view.index)
-            if row != stored.get(code) or code in said[asset_id]:
-                yield row
+        asset_id = plan.asset.asset_id
+        if plan.before is None or plan.before.status != plan.asset.status:
+            touched.update([((asset_id, code), None) for code in view.meters.get(asset_id, ())])
+        touched.update([((asset_id, meter.meter_code), None) for meter in plan.meters])
+        touched.update([((asset_id, count.meter_code), None) for count in plan.counts])
+    for asset_id, code in touched:
+        yield assignment_row(final[asset_id], code, view.index)
 
 
 def assignment_row(asset: Asset, code: str, index: AssetIndex) -> AssetMeterRow:
@@ -116,24 +114,25 @@ def assignment_row(asset: Asset, code: str, index: AssetIndex) -> AssetMeterRow:
 async def _write_readings(tx: Transaction, writing: Writing, plans: Sequence[AssetPlan], view: RegistryView) -> Marks:
     changes: dict[SeriesKey, SeriesChange] = {}
     for plan in plans:
+        asset_id = plan.asset.asset_id
         for reading in plan.readings:
             if reading.position >= IDS_PER_COMMIT - 2:
                 raise InvalidInputError("more readings than one request can bring")
-            change = _change(changes, (plan.asset.asset_id, reading.meter_code), view)
+            change = _change(changes, (asset_id, reading.meter_code), view)
             change.arrivals.append(Arrival(numbered(reading), writing.received_at_us(reading)))
         for meter in plan.meters:
-            key = (plan.asset.asset_id, meter.meter_code)
-            row = view.meters.get(key[0], {}).get(key[1])
-            if bounds_of(row.explicit if row else None) != bounds_of(view.index.explicit(key[0]).get(key[1])):
+            key = (asset_id, meter.meter_code)
+            row = view.meters.get(asset_id, {}).get(meter.meter_code)
+            if bounds_of(row.explicit if row else None) != bounds_of(view.index.explicit(asset_id).get(meter.meter_code)):
                 _change(changes, key, view).anew = True
-    marks = await change_series(tx, writing.organization_id, changes)
-    return {(reading.seq, reading.position): marks[reading_no(reading)] for plan in plans for reading in plan.readings}
+    return await change_series(tx, writing.organization_id, changes)
 
 
 def _change(changes: dict[SeriesKey, SeriesChange], key: SeriesKey, view: RegistryView) -> SeriesChange:
-    if key not in changes:
-        changes[key] = SeriesChange(bounds_of(view.index.explicit(key[0]).get(key[1])))
-    return changes[key]
+    change = changes.get(key)
+    if change is None:
+        change = changes[key] = SeriesChange(bounds_of(view.index.explicit(key[0]).get(key[1])))
+    return change
 
 
 def _attempts(writing: Writing, plans: Sequence[AssetPlan], origin: Origin) -> Iterator[AttemptRow]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from handlers.ports import Transaction
 from handlers.rules.readings import Tail
 from handlers.rules.series_change import SeriesChange, SeriesJudgement
-from handlers.rules.series_onward import go_on, is_onward
+from handlers.rules.series_onward import Onward, is_onward
 from handlers.rules.series_rows import stored_reading
 from schemas.readings import Mark, Reading, Thresholds
 from schemas.registry_records import ReadingRow, SeriesKey, SeriesRow
@@ -24,25 +24,19 @@ async def change_series(tx: Transaction, organization_id: str, changes: Mapping[
     if not changes:
         return {}
     stored = await tx.registry.readings.series(organization_id, list(changes))
-    marks: dict[int, Mark] = {}
-    rows: list[ReadingRow] = []
-    series: list[SeriesRow] = []
+    onward = Onward()
     late: dict[SeriesKey, SeriesChange] = {}
     for key, change in changes.items():
         before = stored.get(key)
-        if not is_onward(change, before):
+        if is_onward(change, before):
+            onward.take(key, change, before)
+        else:
             late[key] = change
-            continue
-        onward = go_on(key, change, before)
-        marks |= onward.marks
-        rows += onward.readings
-        if onward.series is not None:
-            series.append(onward.series)
-    await tx.registry.readings.insert(organization_id, rows)
-    await tx.registry.readings.put_series(organization_id, series, ())
+    await tx.registry.readings.insert(organization_id, onward.readings)
+    await tx.registry.readings.put_series(organization_id, onward.series, ())
     for one in await _judge(tx, organization_id, late, stored):
-        marks |= one.told
-    return marks
+        onward.marks |= one.told
+    return onward.marks
 
 
 async def mend_series(tx: Transaction, organization_id: str, thresholds: Mapping[SeriesKey, Thresholds]) -> int:

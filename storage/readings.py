@@ -50,11 +50,14 @@ class ReadingTables:
 
     async def series(self, organization_id: str, keys: Sequence[SeriesKey]) -> dict[SeriesKey, SeriesRow]:
         """What series come to."""
-        asset_ids, meter_codes = columns(keys)
+        asked = set(keys)
         rows = await self._connection.fetch(
-            SQL["series_of"], organization_id=organization_id, asset_ids=asset_ids, meter_codes=meter_codes
+            SQL["series_of"],
+            organization_id=organization_id,
+            asset_ids=sorted({asset_id for asset_id, _ in keys}),
+            meter_codes=sorted({meter_code for _, meter_code in keys}),
         )
-        return {(row[0], row[1]): _series(row) for row in rows}
+        return {key: _series(row) for row in rows if (key := (row[0], row[1])) in asked}
 
     async def series_of_asset(self, organization_id: str, asset_id: str) -> list[SeriesRow]:
         """What all series of an asset come to."""

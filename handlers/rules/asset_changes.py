@@ -38,7 +38,7 @@ _UNASSIGNED = EffectiveAssignment()
 
 def asset_changes(before: Asset | None, after: Asset) -> Iterator[Change]:
     """The fields that differ; of a new asset all that hold something. `customFields` are compared key by key."""
-    if before is not None and before == after and _same_objects(before, after):
+    if before is not None and is_same(before, after):
         return  # nearly always
     for field, name in _ASSET_FIELDS.items():
         old, new = getattr(before, field, None), getattr(after, field)
@@ -51,9 +51,11 @@ def asset_changes(before: Asset | None, after: Asset) -> Iterator[Change]:
             yield Change(f"customFields.{key}", old, new)
 
 
-def _same_objects(before: Asset, after: Asset) -> bool:
-    """What is equal in Python need not be the same JSON."""
-    return before.custom_fields is after.custom_fields and before.metadata is after.metadata
+def is_same(before: Asset, after: Asset) -> bool:
+    """Whether nothing differs, seen at a glance: objects must be the very same, since what is equal need not be the same JSON."""
+    if before is after:
+        return True
+    return before.custom_fields is after.custom_fields and before.metadata is after.metadata and before == after
 
 
 def assignment_changes(meter_code: str, before: EffectiveAssignment | None, after: EffectiveAssignment) -> Iterator[Change]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from handlers.rules.asset_changes import is_same
 from handlers.rules.asset_index import AssetIndex
 from handlers.rules.asset_matching import Match, identified
 from handlers.rules.sync_messages import NAME_REQUIRED, asset_type_not_found, identity_conflict, site_not_found
@@ -23,7 +24,9 @@ _Object = TypeVar("_Object", JsonObject, JsonObject | None)
 
 
 def merged_asset(entry: AssetEntry, match: Match, index: AssetIndex, warn: Warn, now_us: int) -> Asset:
-    """The asset that an entry meant, with the entry's fields. A new one has no assetId yet, and was created now.
+    """The asset that an entry meant, with the entry's fields; the stored one itself where they say nothing new.
+
+    A new one has no assetId yet, and was created now.
 
     Raises InvalidInputError for a missing name or an unknown asset type, ConflictError for a code that is taken.
     """
@@ -32,7 +35,7 @@ def merged_asset(entry: AssetEntry, match: Match, index: AssetIndex, warn: Warn,
         asset = identified(asset, entry.external_asset_id)
     code, code_given = _code(entry, asset, index)
     status = asset.status if entry.status is UNSET else entry.status
-    return replace(
+    merged = replace(
         asset,
         name=_name(entry, match, asset),
         code=code,
@@ -46,6 +49,7 @@ def merged_asset(entry: AssetEntry, match: Match, index: AssetIndex, warn: Warn,
         status=status,
         retired_at_us=_retired_at(asset, status, now_us),
     )
+    return asset if is_same(asset, merged) else merged
 
 
 def merged_custom_fields(stored: JsonObject, given: JsonObject | UnsetType | None) -> JsonObject:
@@ -53,8 +57,10 @@ def merged_custom_fields(stored: JsonObject, given: JsonObject | UnsetType | Non
     if given is UNSET:
         return stored
     if given is None:
-        return {}
-    return _kept(stored, {key: value for key, value in {**stored, **given}.items() if value is not None})
+        return _kept(stored, {})
+    if all(same_json(stored.get(key), value) for key, value in given.items()):
+        return stored
+    return {key: value for key, value in {**stored, **given}.items() if value is not None}
 
 
 def _blank(external_asset_id: str, now_us: int) -> Asset:

@@ -72,7 +72,8 @@ class MeterWork:
                 self.warnings.add(fault)
                 self._explain(meter, reading)
                 return False
-            reading = replace(reading, unit=meter.unit)
+            if reading.unit != meter.unit:
+                reading = replace(reading, unit=meter.unit)
         retired_at_us = self.asset.retired_at_us
         if reading.source == "INSPECTION" and retired_at_us is not None and reading.at_us > retired_at_us:
             self.warnings.add(inspection_after_retirement(reading, retired_at_us))
@@ -134,11 +135,12 @@ class MeterWork:
             fields = _said(held.fields or Assignment(), meter)
             self.held[code] = replace(held, fields=fields)
             return
-        layer = self._layers.get(code, _NOTHING)
-        seq = layer.equipment_seq
+        layer = self._layers.get(code)
+        said, seq = _said((layer or _NOTHING).fields, meter), layer.equipment_seq if layer else None
         if meter.equipment_status is not UNSET:
             seq = None if meter.equipment_status is None else max(self.context.seq, seq or 0)
-        self._layers[code] = Explicit(_said(layer.fields, meter), seq)
+        if layer is None or said is not layer.fields or seq != layer.equipment_seq:
+            self._layers[code] = Explicit(said, seq)
 
     def _hold(self, code: str) -> HeldMeter:
         self.warnings.add(meter_not_found(code))
@@ -170,15 +172,20 @@ class MeterWork:
 
 
 def _said(fields: Assignment, meter: MeterEntry) -> Assignment:
-    """An explicit layer after an entry of `meters`: absent leaves, null takes the field out of the layer."""
-    installed_at = meter.installed_at
-    said: dict[str, Any] = {
-        "is_active": meter.is_active,
-        "is_applicable": meter.is_applicable,
-        "equipment_status": meter.equipment_status,
-        "initial_reading": meter.initial_reading,
-        "installed_at_us": microseconds(installed_at) if installed_at else installed_at,
-        "expected_from_sync": meter.expected_from_sync,
-        "validation_thresholds": meter.validation_thresholds,
-    }
-    return replace(fields, **{name: UNSET if value is None else value for name, value in said.items() if value is not UNSET})
+    """An explicit layer after an entry of `meters`: absent leaves, null takes the field out; itself if that says nothing new."""
+    changed: dict[str, Any] = {}
+    for name, given in (
+        ("is_active", meter.is_active),
+        ("is_applicable", meter.is_applicable),
+        ("equipment_status", meter.equipment_status),
+        ("initial_reading", meter.initial_reading),
+        ("installed_at_us", microseconds(meter.installed_at) if meter.installed_at else meter.installed_at),
+        ("expected_from_sync", meter.expected_from_sync),
+        ("validation_thresholds", meter.validation_thresholds),
+    ):
+        if given is UNSET:
+            continue
+        stored, value = getattr(fields, name), UNSET if given is None else given
+        if stored is not value and (stored is UNSET or value is UNSET or not same_json(stored, value)):
+            changed[name] = value
+    return replace(fields, **changed) if changed else fields

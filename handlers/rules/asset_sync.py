@@ -15,10 +15,11 @@ from handlers.rules.asset_index import AssetIndex
 from handlers.rules.asset_matching import Match, match
 from handlers.rules.asset_meters import MeterWork, slots
 from handlers.rules.effective import effective
+from handlers.rules.series_change import reading_no
 from handlers.rules.sync_context import SyncContext, Warnings
 from handlers.rules.sync_messages import adopted, repeated, suspect
 from handlers.rules.telematics import is_missed, missed, seen
-from schemas.asset_plans import AssetPlan, HeldMeter, MeterCount, Outcome
+from schemas.asset_plans import AssetPlan, HeldMeter, MeterCount, MeterPlan, Outcome
 from schemas.asset_sync import AssetEntry, AssetFailure, AssetResult, AssetSyncAnswer
 from schemas.assets import Asset, Change
 from schemas.errors import ConflictError, InvalidInputError
@@ -84,9 +85,8 @@ def plan_entry(entry: AssetEntry, place: Place, index: AssetIndex, context: Sync
         warnings.add(adopted(found.asset.external_asset_id))
     work = MeterWork(index, asset, context, warnings)
     work.take(entry, place.position)
-    plan = _plan(place.number, entry.external_asset_id, _outcome(entry, found), found.asset, work)
-    if context.counting and not _is_backfill(entry):
-        plan = replace(plan, counts=_counts(work))
+    counts = _counts(work) if context.counting and not _is_backfill(entry) else ()
+    plan = _plan(place.number, entry.external_asset_id, _outcome(entry, found), found.asset, work, counts)
     index.apply(plan)
     return plan
 
@@ -104,9 +104,9 @@ def plan_held(held: HeldMeter, asset: Asset, index: AssetIndex, context: SyncCon
 
 
 def sync_answer(
-    sync_batch_id: str | None, plans: Sequence[AssetPlan | AssetFailure], marks: Mapping[tuple[int, int], Mark]
+    sync_batch_id: str | None, plans: Sequence[AssetPlan | AssetFailure], marks: Mapping[int, Mark]
 ) -> AssetSyncAnswer:
-    """The answer of a sync, once the series it touched have been judged: `marks` by the (seq, position) of its readings."""
+    """The answer of a sync, once the series it touched have been judged: `marks` by the numbers of its readings."""
     return AssetSyncAnswer(
         results=tuple(asset_result(plan, marks) for plan in plans if isinstance(plan, AssetPlan)),
         errors=tuple(plan for plan in plans if isinstance(plan, AssetFailure)),
@@ -114,20 +114,28 @@ def sync_answer(
     )
 
 
-def asset_result(plan: AssetPlan, marks: Mapping[tuple[int, int], Mark]) -> AssetResult:
+def asset_result(plan: AssetPlan, marks: Mapping[int, Mark]) -> AssetResult:
     """The result of one entry: its plan's warnings, and those on readings that the series makes SUSPECT."""
     warnings = Warnings(plan.warnings)
     for reading in plan.readings:
-        mark = marks.get((reading.seq, reading.position))
+        mark = marks.get(reading_no(reading))
         if mark is not None and mark.status == "SUSPECT" and mark.reason:
             warnings.add(suspect(reading, mark.reason))
     asset = plan.asset
     return AssetResult(plan.external_asset_id, plan.outcome, asset.asset_id, warnings.texts, asset.lease_asset_id, plan.hints)
 
 
-def _plan(number: int, external_asset_id: str, outcome: Outcome, before: Asset | None, work: MeterWork) -> AssetPlan:
+def _plan(
+    number: int,
+    external_asset_id: str,
+    outcome: Outcome,
+    before: Asset | None,
+    work: MeterWork,
+    counts: tuple[MeterCount, ...] = (),
+) -> AssetPlan:
     asset = work.asset
-    changes = (*asset_changes(before, asset), *_assignment_changes(before, work))
+    meters = work.changed()
+    changes = (*asset_changes(before, asset), *_assignment_changes(before, work, meters))
     changed = bool(changes) or before is None or before.code_given != asset.code_given
     return AssetPlan(
         number=number,
@@ -136,8 +144,9 @@ def _plan(number: int, external_asset_id: str, outcome: Outcome, before: Asset |
         before=before,
         asset=replace(asset, updated_at_us=work.context.now_us) if changed else asset,
         asset_changed=changed,
-        meters=work.changed(),
+        meters=meters,
         readings=tuple(work.readings),
+        counts=counts,
         held=tuple(work.held.values()),
         changes=changes,
         warnings=work.warnings.texts,
@@ -145,14 +154,12 @@ def _plan(number: int, external_asset_id: str, outcome: Outcome, before: Asset |
     )
 
 
-def _assignment_changes(before: Asset | None, work: MeterWork) -> Iterator[Change]:
+def _assignment_changes(before: Asset | None, work: MeterWork, changed: Iterable[MeterPlan]) -> Iterator[Change]:
     """The assignments whose effective values change, those that the asset's own status turns on or off among them."""
     same_status = before is not None and before.status == work.asset.status
-    for code in work.assigned():
+    for code in sorted(meter.meter_code for meter in changed) if same_status else work.assigned():
         explicit, implied = work.stored.get(code), code in work.implied
         known = before is not None and (explicit is not None or implied)
-        if known and same_status and not work.is_changed(code):
-            continue
         was = effective(explicit, before.status, implied=implied) if before and known else None
         yield from assignment_changes(code, was, work.effective(code))
 
@@ -167,7 +174,7 @@ def _counts(work: MeterWork) -> tuple[MeterCount, ...]:
             counted = missed(state, work.context.seq) if is_missed(meter) else state
         elif meter.expected_from_sync:
             counted = seen(state, work.context.seq, work.context.at_us)
-        if counted != state:
+        if counted is not state and counted != state:
             counts.append(MeterCount(code, counted))
     return tuple(counts)
 

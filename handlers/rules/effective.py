@@ -45,9 +45,8 @@ def tracked(explicit: Explicit | None, status: AssetStatus, *, implied: bool) ->
 
 def expectation(explicit: Explicit | None, status: AssetStatus) -> Expectation:
     """When a sync that is silent about the meter counts as missing: always, never, or while a pairing implies the meter."""
-    if is_missed(tracked(explicit, status, implied=False)):
-        return ALWAYS
-    return WHILE_IMPLIED if is_missed(tracked(explicit, status, implied=True)) else NEVER
+    fields = (explicit or _NOTHING).fields
+    return _expectation(fields.is_active, fields.is_applicable, fields.expected_from_sync, status)
 
 
 @cache
@@ -62,6 +61,15 @@ def _tracked(
     """Every sync asks this of each of its meters, and there are few cases."""
     said = Assignment(is_active=is_active, is_applicable=is_applicable, expected_from_sync=expected_from_sync)
     return effective(Explicit(said), status, implied=implied)
+
+
+@cache
+def _expectation(
+    is_active: bool | UnsetType, is_applicable: bool | UnsetType, expected_from_sync: bool | UnsetType, status: AssetStatus
+) -> Expectation:
+    if is_missed(_tracked(is_active, is_applicable, expected_from_sync, status, implied=False)):
+        return ALWAYS
+    return WHILE_IMPLIED if is_missed(_tracked(is_active, is_applicable, expected_from_sync, status, implied=True)) else NEVER
 
 
 def _or(value: Any, otherwise: Any) -> Any:  # noqa: ANN401 - any field, and its own type again

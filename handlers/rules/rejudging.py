@@ -32,7 +32,12 @@ class Known(NamedTuple):
 def neighbourhood(changed_us: Iterable[int]) -> Neighbourhood:
     """Where judging begins when readings at these times (at least one) came or went."""
     from_us = min(changed_us)
-    return Neighbourhood(from_us - DUPLICATE_US, from_us)
+    return Neighbourhood(context_us(from_us), from_us)
+
+
+def context_us(from_us: int) -> int:
+    """The first time of those whose readings can have a say in what a reading at `from_us` is."""
+    return from_us - DUPLICATE_US
 
 
 class Rejudging:

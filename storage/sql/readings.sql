@@ -1,8 +1,8 @@
 -- name: series_of
--- What some series come to.
+-- What the series of some meters of some assets come to.
 SELECT asset_id, meter_code, last_at_us, latest_at_us, latest_no, latest_value, newest_at_us, newest_no, newest_value
 FROM series
-WHERE organization_id = :organization_id AND (asset_id, meter_code) in_pairs(:asset_ids, :meter_codes)
+WHERE organization_id = :organization_id AND asset_id in_list(:asset_ids) AND meter_code in_list(:meter_codes)
 
 -- name: series_of_asset
 -- What all series of an asset come to.

@@ -11,6 +11,7 @@ from handlers.rules.asset_sync import NewIds, plan_batch, sync_answer
 from handlers.rules.effective import effective
 from handlers.rules.meter_units import MissingUnit
 from handlers.rules.readings import Marked, Tail
+from handlers.rules.series_change import reading_no
 from handlers.rules.sync_context import SyncContext
 from schemas.asset_plans import AssetPlan
 from schemas.asset_sync import AssetFailure
@@ -130,10 +131,11 @@ class RegistryModel:
         self.minted += 1
         return NewIds(f"asset_{self.minted:022x}", self.minted)
 
-    def _marks(self) -> dict[tuple[int, int], Mark]:
-        marks: dict[tuple[int, int], Mark] = {}
+    def _marks(self) -> dict[int, Mark]:
+        marks: dict[int, Mark] = {}
         for plan in self.plans:
             for code in {reading.meter_code for reading in plan.readings}:
-                marked = self.series(code, plan.asset.external_asset_id)[0]
-                marks.update(((reading.seq, reading.position), mark) for reading, mark in marked)
+                marked = {(one.seq, one.position): mark for one, mark in self.series(code, plan.asset.external_asset_id)[0]}
+                sent = [one for one in plan.readings if one.meter_code == code]
+                marks.update((reading_no(one), marked[one.seq, one.position]) for one in sent)
         return marks
