@@ -1,7 +1,6 @@
 """Decoding a sync: the body by itself, then each asset by itself, so that a fault in one leaves its siblings alone."""
 
 import hashlib
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +16,7 @@ from schemas.readings import NO_THRESHOLDS, JsonObject, Thresholds
 from schemas.wire import microseconds
 
 ID_REQUIRED = "externalAssetId is required"
+_LAST_YEAR = 9999  # of a datetime
 
 
 class DecodedSync(Struct, frozen=True):
@@ -79,28 +79,28 @@ def _identity(raw: Raw) -> object:
 
 def _check(entry: AssetEntry) -> None:
     """What the types can't say. Raises InvalidInputError with the path in the entry."""
-    for place, reading in _readings(entry):
-        if reading.value is None and reading.status != "NOT_EQUIPPED":
-            raise at(place, "Object missing required field `value`")
-        check_time(reading.recorded_at, f"{place}.recordedAt")
-    for index, meter in enumerate(entry.meters or ()):
-        place = f"$.meters[{index}]"
-        check_time(meter.installed_at, f"{place}.installedAt")
-        if isinstance(meter.validation_thresholds, dict):
-            thresholds_of(meter.validation_thresholds, f"{place}.validationThresholds")
-
-
-def _readings(entry: AssetEntry) -> Iterator[tuple[str, CurrentReading | HistoricalReading]]:
     for index, meter in enumerate(entry.meters or ()):
         if meter.current_reading is not None:
-            yield f"$.meters[{index}].currentReading", meter.current_reading
+            _check_reading(meter.current_reading, "$.meters[{}].currentReading", index)
+        if meter.installed_at:
+            check_time(meter.installed_at, f"$.meters[{index}].installedAt")
+        if isinstance(meter.validation_thresholds, dict):
+            thresholds_of(meter.validation_thresholds, f"$.meters[{index}].validationThresholds")
     for index, reading in enumerate(entry.meter_readings or ()):
-        yield f"$.meterReadings[{index}]", reading
+        _check_reading(reading, "$.meterReadings[{}]", index)
+
+
+def _check_reading(reading: CurrentReading | HistoricalReading, place: str, index: int) -> None:
+    """The place is spelt out only for a fault: there are many readings, and nearly none has one."""
+    if reading.value is None and reading.status != "NOT_EQUIPPED":
+        raise at(place.format(index), "Object missing required field `value`")
+    if reading.recorded_at is not None and not 1 < reading.recorded_at.year < _LAST_YEAR:
+        check_time(reading.recorded_at, f"{place.format(index)}.recordedAt")
 
 
 def check_time(time: object, path: str) -> None:
     """Times whose offset takes them out of the years that can be shown in UTC."""
-    if isinstance(time, datetime) and not 1 < time.year < 9999:  # noqa: PLR2004 - the first and last year of a datetime
+    if isinstance(time, datetime) and not 1 < time.year < _LAST_YEAR:
         try:
             microseconds(time)
         except InvalidInputError as error:

@@ -60,17 +60,20 @@ class AssetMeterRow(NamedTuple):
 
 
 class SeriesRow(NamedTuple):
-    """What the readings of a meter of an asset come to: the last of all, the latest accepted, the newest of either status."""
+    """What the readings of a meter of an asset come to: the last of all, the latest accepted, the newest of either status.
+
+    Its decimals are texts, since nearly all of them are replaced unread.
+    """
 
     asset_id: str
     meter_code: str
     last_at_us: int
     latest_at_us: int | None = None
     latest_no: int | None = None
-    latest_value: Decimal | None = None
+    latest_value: str | None = None
     newest_at_us: int | None = None
     newest_no: int | None = None
-    newest_value: Decimal | None = None
+    newest_value: str | None = None
 
 
 class ReadingRow(NamedTuple):

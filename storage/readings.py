@@ -30,11 +30,6 @@ def _marked(row: Row) -> ReadingRow:
     return ReadingRow(asset_id, meter_code, at_us, reading_no, _number(value), "", None, None, 0, mark, shown, reason)
 
 
-def _series(row: Row) -> SeriesRow:
-    asset_id, meter_code, last_us, latest_us, latest_no, latest, newest_us, newest_no, newest = row
-    return SeriesRow(asset_id, meter_code, last_us, latest_us, latest_no, _number(latest), newest_us, newest_no, _number(newest))
-
-
 def _by_series(rows: list[Row]) -> dict[SeriesKey, list[ReadingRow]]:
     found: dict[SeriesKey, list[ReadingRow]] = {}
     for row in rows:
@@ -57,20 +52,17 @@ class ReadingTables:
             asset_ids=sorted({asset_id for asset_id, _ in keys}),
             meter_codes=sorted({meter_code for _, meter_code in keys}),
         )
-        return {key: _series(row) for row in rows if (key := (row[0], row[1])) in asked}
+        return {key: SeriesRow(*row) for row in rows if (key := (row[0], row[1])) in asked}
 
     async def series_of_asset(self, organization_id: str, asset_id: str) -> list[SeriesRow]:
         """What all series of an asset come to."""
         rows = await self._connection.fetch(SQL["series_of_asset"], organization_id=organization_id, asset_id=asset_id)
-        return [_series(row) for row in rows]
+        return [SeriesRow(*row) for row in rows]
 
     async def put_series(self, organization_id: str, rows: Sequence[SeriesRow], removed: Sequence[SeriesKey]) -> None:
         """Remove series in which no reading is left, then put rows."""
         await self._connection.execute_many(SQL["delete_series"], [(organization_id, *key) for key in removed])
-        await self._connection.execute_many(
-            SQL["put_series"],
-            [(organization_id, *row[:5], _text(row.latest_value), *row[6:8], _text(row.newest_value)) for row in rows],
-        )
+        await self._connection.execute_many(SQL["put_series"], [(organization_id, *row) for row in rows])
 
     async def insert(self, organization_id: str, rows: Sequence[ReadingRow]) -> None:
         """Add readings with their marks."""

@@ -8,6 +8,7 @@ from handlers.rules.rejudging import context_us
 from handlers.rules.series_change import SeriesChange
 from handlers.rules.series_rows import arrival_row, series_row, stored_tail
 from handlers.rules.thresholds import violation
+from schemas.decimals import decimal_text
 from schemas.readings import NO_THRESHOLDS, Mark, Reading
 from schemas.registry_records import ReadingRow, SeriesKey, SeriesRow
 
@@ -63,8 +64,9 @@ def is_onward(change: SeriesChange, stored: SeriesRow | None) -> bool:
 
 def _after(key: SeriesKey, reading: Reading, mark: Mark, stored: SeriesRow | None) -> SeriesRow:
     """What the series comes to with one reading more."""
-    at_us, number, value = reading.at_us, reading.seq, reading.value
-    if mark is _NORMAL:
+    at_us, number = reading.at_us, reading.seq
+    if mark is _NORMAL and reading.value is not None:
+        value = decimal_text(reading.value)
         return SeriesRow(*key, at_us, at_us, number, value, at_us, number, value)
     before = SeriesRow(*key, at_us) if stored is None else stored._replace(last_at_us=at_us)
     if mark is _NOT_EQUIPPED:

@@ -1,8 +1,10 @@
 """Readings and series as they are stored, and as the rules see them."""
 
+from decimal import Decimal
 from typing import NamedTuple
 
 from handlers.rules.readings import Tail
+from schemas.decimals import decimal_text
 from schemas.readings import Mark, Reading, ReadingStatus
 from schemas.registry_records import ReadingRow, SeriesKey, SeriesRow, UnitReadingRow
 
@@ -61,10 +63,10 @@ def stored_tail(row: SeriesRow | None) -> Tail:
     """What a series comes to, as the rules see it."""
     latest = newest = None
     if row is not None and row.latest_at_us is not None and row.latest_no is not None:
-        latest = Reading(row.latest_no, 0, row.meter_code, row.latest_value, row.latest_at_us)
+        latest = Reading(row.latest_no, 0, row.meter_code, _number(row.latest_value), row.latest_at_us)
     if row is not None and row.newest_at_us is not None and row.newest_no is not None:
-        status = _status(row.newest_value)
-        newest = Reading(row.newest_no, 0, row.meter_code, row.newest_value, row.newest_at_us, status=status)
+        value = _number(row.newest_value)
+        newest = Reading(row.newest_no, 0, row.meter_code, value, row.newest_at_us, status=_status(value))
     return Tail(latest, newest)
 
 
@@ -76,11 +78,20 @@ def newest_reading(row: SeriesRow | None) -> Reading | None:
 def series_row(key: SeriesKey, last_at_us: int, tail: Tail) -> SeriesRow:
     """What a series comes to, as it is stored."""
     row = SeriesRow(*key, last_at_us)
-    if tail.latest is not None:
-        row = row._replace(latest_at_us=tail.latest.at_us, latest_no=tail.latest.seq, latest_value=tail.latest.value)
-    if tail.newest is not None:
-        row = row._replace(newest_at_us=tail.newest.at_us, newest_no=tail.newest.seq, newest_value=tail.newest.value)
+    latest, newest = tail
+    if latest is not None:
+        row = row._replace(latest_at_us=latest.at_us, latest_no=latest.seq, latest_value=_text(latest.value))
+    if newest is not None:
+        row = row._replace(newest_at_us=newest.at_us, newest_no=newest.seq, newest_value=_text(newest.value))
     return row
+
+
+def _number(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else decimal_text(value)
 
 
 def _status(value: object) -> ReadingStatus:

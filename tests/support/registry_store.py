@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from itertools import count
 from typing import Any
 
@@ -108,7 +109,7 @@ class Beside:
                 values,
                 (row.telematics.last_seen_us, row.telematics.missing),
                 [(one.at_us, one.value, one.mark, bool(one.shown), one.reason) for one in readings.get(key, ())],
-                (series.latest_at_us, series.latest_value) if series else (None, None),
+                (series.latest_at_us, series.latest_value and Decimal(series.latest_value)) if series else (None, None),
             )
             expected = values.expected_from_sync and values.is_active and values.is_applicable
             assert (row.expected == 1) == expected
