@@ -12,6 +12,7 @@ from random import Random
 from benchmarks.fleet import Told, bodies
 from benchmarks.harness import begin, middle, options, print_table, scratch
 from benchmarks.into_store import BATCH_EVENTS, into_store
+from benchmarks.memory import MEBIBYTE
 
 NUMBERS = {
     "first": (100_000, "events stored at the first stage"),
@@ -21,7 +22,6 @@ NUMBERS = {
 COLUMNS = ("events stored", "units", "file MiB", "us an event", "of the first", "peak MiB")
 ROUNDS = 5
 _GROWTH = 10**0.5
-_MEBIBYTE = 1 << 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 second += given.measured
             cost = middle(costs)
             first = first or cost
-            mebibytes = database.stat().st_size / _MEBIBYTE
-            rows.append((units * ROUNDS, units, mebibytes, cost, cost / first, grown.peak_bytes / _MEBIBYTE))
+            mebibytes = database.stat().st_size / MEBIBYTE
+            rows.append((units * ROUNDS, units, mebibytes, cost, cost / first, grown.peak_bytes / MEBIBYTE))
     print_table(COLUMNS, rows)
     return 0
 

@@ -8,7 +8,6 @@ import asyncio
 import atexit
 import contextlib
 import io
-import resource
 import shutil
 import sys
 from collections.abc import Iterable
@@ -23,6 +22,7 @@ from msgspec import Struct
 
 from benchmarks import naive, processes
 from benchmarks.fleet import bodies, traffic
+from benchmarks.memory import peak_bytes
 from handlers.rescoring import announce_candidates
 from receiver.cli.replay import replay
 from receiver.settings import DEFAULT_SUBSCRIPTION
@@ -31,7 +31,6 @@ from storage import open_engine
 from storage.store import DatabaseStore
 
 BATCH_EVENTS = 100
-_KIBIBYTE = 1024
 
 
 class Replayed(Struct):
@@ -91,8 +90,7 @@ def main() -> int:
     with contextlib.redirect_stdout(io.StringIO()):
         replay(given.paths, None, None, DEFAULT_SUBSCRIPTION, None, dry_run=False, as_json=True)
     seconds = perf_counter() - started
-    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else _KIBIBYTE)
-    sys.stdout.buffer.write(msgspec.json.encode(Replayed(seconds, peak_bytes)))
+    sys.stdout.buffer.write(msgspec.json.encode(Replayed(seconds, peak_bytes())))
     return 0
 
 

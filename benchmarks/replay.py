@@ -18,6 +18,7 @@ from benchmarks.fleet import bodies, delivery, traffic
 from benchmarks.harness import begin, middle, options, print_table, scratch
 from benchmarks.into_store import Replayed, into_store
 from benchmarks.load import load
+from benchmarks.memory import MEBIBYTE
 from benchmarks.processes import ProgramError, module, serving
 from benchmarks.recorded import record, written
 from receiver.cli.replay import BYTES_AT_A_TIME, DELIVERIES_AT_A_TIME
@@ -29,7 +30,6 @@ NUMBERS = {
     "batch": (100, "events in a batch"),
 }
 COLUMNS = ("what", "seconds", "events/s", "us an event", "peak MiB", "of storage only", "of naive", "of noop")
-_MEBIBYTE = 1 << 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "naive": middle(simple),
         "noop": middle(forgetful),
     }
-    peak = middle([one.peak_bytes for one in drawbar]) / _MEBIBYTE
+    peak = middle([one.peak_bytes for one in drawbar]) / MEBIBYTE
     print_table(
         COLUMNS,
         [

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from benchmarks import __main__ as benchmarks
 from benchmarks import harness
 from benchmarks.fleet import ORGANIZATION, bodies, traffic
 from benchmarks.harness import print_table
+from benchmarks.into_store import into_store
 from handlers.rules.intake import Arrival, take_in
 
 TINY: dict[str, tuple[Sequence[str], Sequence[str]]] = {
@@ -67,6 +69,14 @@ def test_traffic_is_what_datahub_sends() -> None:
 def test_traffic_goes_on_where_it_ended() -> None:
     """What is told from a number on is the same whether or not it began before."""
     assert list(islice(traffic(0, 7), 40))[25:] == list(islice(traffic(25, 7), 15))
+
+
+def test_the_memory_of_a_replay_is_its_own(tmp_path: Path) -> None:
+    """The peak of a replay doesn't count what the measurement has that started it."""
+    ballast = b"x" * (256 << 20)
+    replayed = into_store(tmp_path / "drawbar.db", bodies(islice(traffic(0, 10), 20), 10))
+    ours = len(ballast)
+    assert 0 < replayed.peak_bytes < ours
 
 
 def test_a_table_is_aligned(capsys: pytest.CaptureFixture[str]) -> None:
