@@ -1,17 +1,20 @@
-"""What applies Asset Sync requests in `benchmarks.sync`: Drawbar, and the naive version over three drivers."""
+"""What applies Asset Sync requests in `benchmarks.sync`: Drawbar, and two versions that work row by row."""
 
-import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import aiosqlite
 import asyncpg
 import msgspec
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
-from benchmarks import naive, naive_sync
+from benchmarks import by_hand_sync, orm_sync, orm_tables
+from benchmarks.by_hand_drivers import Aiosqlite, Postgres, Sqlite
 from benchmarks.fleet import ORGANIZATION
+from benchmarks.naive import PRAGMAS, connect
 from handlers.asset_sync import sync_assets
 from handlers.ports import Transaction
 from handlers.references import put_meter, put_thing
@@ -74,39 +77,67 @@ async def drawbar_by_asset(url: str) -> AsyncIterator[Apply]:
 
 
 @asynccontextmanager
-async def naive_aiosqlite(path: Path, *, an_asset: bool) -> AsyncIterator[Apply]:
-    """The naive version on the driver that Drawbar has too, which leaves the event loop free: a call for each statement."""
-    naive.connect(path).close()
-    async with aiosqlite.connect(path, isolation_level=None, cached_statements=256) as raw:
-        for pragma in naive.PRAGMAS:
-            await raw.execute(f"PRAGMA {pragma}")
-        await raw.executescript(naive_sync.SCHEMA)
-        yield await _naive(_Aiosqlite(raw), an_asset=an_asset)
+async def naive(url: str) -> AsyncIterator[Apply]:
+    """The version of `benchmarks.orm_sync`, as durable as Drawbar."""
+    engine = create_async_engine(url.replace("postgresql:", "postgresql+asyncpg:"))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", _set_up)
+    async with engine.begin() as connection:
+        await connection.run_sync(orm_tables.Base.metadata.create_all)
+    async with AsyncSession(engine) as session, session.begin():
+        session.add(orm_tables.AssetType(organization_id=ORGANIZATION, name=ASSET_TYPE))
+        session.add(orm_tables.Site(organization_id=ORGANIZATION, code=SITE))
+        session.add_all(orm_tables.Meter(organization_id=ORGANIZATION, code=code, unit=unit) for code, unit in METERS)
+
+    async def apply(body: bytes, now_us: int) -> bytes:
+        async with AsyncSession(engine) as session:
+            return await orm_sync.sync(session, ORGANIZATION, body, time_text(now_us))
+
+    try:
+        yield apply
+    finally:
+        await engine.dispose()
+
+
+def _set_up(connection: DBAPIConnection, _: object) -> None:
+    for pragma in PRAGMAS:
+        connection.cursor().execute(f"PRAGMA {pragma}")
 
 
 @asynccontextmanager
-async def naive_sqlite(path: Path, *, an_asset: bool) -> AsyncIterator[Apply]:
+async def by_hand_aiosqlite(path: Path, *, an_asset: bool) -> AsyncIterator[Apply]:
+    """`benchmarks.by_hand_sync` on the driver that Drawbar has too, leaving the event loop free: a call for each statement."""
+    connect(path).close()
+    async with aiosqlite.connect(path, isolation_level=None, cached_statements=256) as raw:
+        for pragma in PRAGMAS:
+            await raw.execute(f"PRAGMA {pragma}")
+        await raw.executescript(by_hand_sync.SCHEMA)
+        yield await _by_hand(Aiosqlite(raw), an_asset=an_asset)
+
+
+@asynccontextmanager
+async def by_hand_sqlite(path: Path, *, an_asset: bool) -> AsyncIterator[Apply]:
     """The same on the standard library's driver, with which nothing else is served meanwhile."""
-    raw = naive.connect(path)
-    raw.executescript(naive_sync.SCHEMA)
+    raw = connect(path)
+    raw.executescript(by_hand_sync.SCHEMA)
     try:
-        yield await _naive(_Sqlite(raw), an_asset=an_asset)
+        yield await _by_hand(Sqlite(raw), an_asset=an_asset)
     finally:
         raw.close()
 
 
 @asynccontextmanager
-async def naive_postgres(url: str, *, an_asset: bool) -> AsyncIterator[Apply]:
+async def by_hand_postgres(url: str, *, an_asset: bool) -> AsyncIterator[Apply]:
     """The same over asyncpg."""
     raw = await asyncpg.connect(url)
-    await raw.execute(naive_sync.SCHEMA)
+    await raw.execute(by_hand_sync.SCHEMA)
     try:
-        yield await _naive(_Postgres(raw), an_asset=an_asset)
+        yield await _by_hand(Postgres(raw), an_asset=an_asset)
     finally:
         await raw.close()
 
 
-async def _naive(database: naive_sync.Database, *, an_asset: bool) -> Apply:
+async def _by_hand(database: by_hand_sync.Database, *, an_asset: bool) -> Apply:
     await database.execute("INSERT INTO asset_types VALUES (?, ?)", ORGANIZATION, ASSET_TYPE)
     await database.execute("INSERT INTO sites VALUES (?, ?)", ORGANIZATION, SITE)
     for code, unit in METERS:
@@ -118,7 +149,7 @@ async def _naive(database: naive_sync.Database, *, an_asset: bool) -> Apply:
 
     async def apply(body: bytes, now_us: int) -> bytes:
         await database.execute("BEGIN")
-        answer = await naive_sync.sync(database, ORGANIZATION, body, time_text(now_us), commit if an_asset else _go_on)
+        answer = await by_hand_sync.sync(database, ORGANIZATION, body, time_text(now_us), commit if an_asset else _go_on)
         await database.execute("COMMIT")
         return answer
 
@@ -127,57 +158,3 @@ async def _naive(database: naive_sync.Database, *, an_asset: bool) -> Apply:
 
 async def _go_on() -> None:
     """No commit yet."""
-
-
-class _Aiosqlite:
-    """Implements `naive_sync.Database`."""
-
-    def __init__(self, raw: aiosqlite.Connection) -> None:
-        self._raw = raw
-
-    async def fetch(self, sql: str, *values: object) -> Sequence[Any] | None:
-        """The first row, in one call, where most would make three."""
-        return next(iter(await self._raw.execute_fetchall(sql, values)), None)
-
-    async def execute(self, sql: str, *values: object) -> None:
-        """A write."""
-        await self._raw.execute(sql, values)
-
-
-class _Sqlite:
-    """Implements `naive_sync.Database`."""
-
-    def __init__(self, raw: sqlite3.Connection) -> None:
-        self._raw = raw
-
-    async def fetch(self, sql: str, *values: object) -> Sequence[Any] | None:
-        """The first row."""
-        row: Sequence[Any] | None = self._raw.execute(sql, values).fetchone()
-        return row
-
-    async def execute(self, sql: str, *values: object) -> None:
-        """A write."""
-        self._raw.execute(sql, values)
-
-
-class _Postgres:
-    """Implements `naive_sync.Database`."""
-
-    def __init__(self, raw: "asyncpg.Connection[asyncpg.Record]") -> None:
-        self._raw = raw
-        self._texts: dict[str, str] = {}
-
-    async def fetch(self, sql: str, *values: object) -> Sequence[Any] | None:
-        """The first row."""
-        return next(iter(await self._raw.fetch(self._text(sql), *values)), None)  # type: ignore[return-value] # acts as a row
-
-    async def execute(self, sql: str, *values: object) -> None:
-        """A write."""
-        await self._raw.execute(self._text(sql), *values)
-
-    def _text(self, sql: str) -> str:
-        """The statement with the placeholders of PostgreSQL."""
-        if sql not in self._texts:
-            first, *rest = sql.split("?")
-            self._texts[sql] = first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))
-        return self._texts[sql]

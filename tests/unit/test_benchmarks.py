@@ -25,7 +25,7 @@ TINY: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "postgres": (("--requests", "12", "--units", "100"), ("1", "2")),
     "sync": (
         ("--assets", "20", "--rounds", "2", "--history", "400"),
-        ("Drawbar", "Drawbar, an asset a request", "naive", "naive, blocking", "naive, a commit a request"),
+        ("Drawbar", "Drawbar, an asset a request", "naive", "by hand", "by hand, blocking", "by hand, a commit a request"),
     ),
     "vin_lookup": (("--assets", "200", "--matches", "20"), ("whole", "end")),
 }

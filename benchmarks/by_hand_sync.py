@@ -1,4 +1,4 @@
-"""The Asset Sync that one would write first: the standard library's json, a query for all that has to be known or written.
+"""Asset Sync row by row, written by hand: the standard library's json, a statement for all that has to be known or written.
 
 It answers alike where nothing is unusual: assets by id, meters, strict units, duplicates, the latest reading, telematics. It has
 no exact decimals, aliases, corrections or thresholds, doesn't tell who changed what, and doesn't judge late history.
