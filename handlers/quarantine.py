@@ -10,7 +10,8 @@ from handlers.links import follow_copies
 from handlers.ports import Transaction
 from handlers.refold import load_recorded, plan_from_start, tell, write_plans
 from handlers.rules.intake import Arrival, Batch, Entry, Intake, decode_entry, entry_path, take_in, take_in_feed
-from handlers.rules.recording import IDS_PER_COMMIT, event_record
+from handlers.rules.journal_rows import event_record
+from handlers.rules.recording import IDS_PER_COMMIT
 from handlers.unit_ports import Unit
 from schemas.errors import ConflictError, NotFoundError
 from schemas.journal_records import DeliveryRecord, EventRecord, QuarantineRecord

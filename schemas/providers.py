@@ -4,53 +4,21 @@ Source: "API integration requirements": authentication, pagination, date ranges,
 entities. Unknown fields are refused. What a shape alone can't say is checked in receiver/pull/definition.py.
 """
 
-from datetime import date, time
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, field
 
 from schemas.events import Uuid
-from schemas.provider_access import Auth, Count, Environments, Limits, Part, Rates, Retry, Tagged
+from schemas.provider_access import Auth, Count, Environments, Limits, Part, Rates, Retry
+from schemas.provider_pagination import Pagination, Whole
+from schemas.provider_schedule import Schedule
 
-Whole = Annotated[int, Meta(ge=0)]
 Scalar: TypeAlias = str | bool | int | float
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}\Z")]
 Granularity: TypeAlias = Literal["day", "month"]
 EntityName: TypeAlias = Literal["assets", "meters", "readings", "consumption"]
-
-
-class Daily(Tagged, frozen=True, tag="daily"):
-    """Every day at a local time."""
-
-    at: time
-    time_zone: str = "UTC"
-
-
-class Weekly(Tagged, frozen=True, tag="weekly"):
-    """Once a week at a local time."""
-
-    day: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-    at: time
-    time_zone: str = "UTC"
-
-
-class Monthly(Tagged, frozen=True, tag="monthly"):
-    """Once a month; days that some month lacks are left to `last`. The default is the 1st at 02:00 UTC."""
-
-    day: Annotated[int, Meta(ge=1, le=28)] | Literal["last"] = 1
-    at: time = time(2, 0)
-    time_zone: str = "UTC"
-
-
-class Cron(Tagged, frozen=True, tag="cron"):
-    """Five fields as in Debian's cron."""
-
-    expression: str
-    time_zone: str = "UTC"
-
-
-Schedule: TypeAlias = Daily | Weekly | Monthly | Cron
 
 
 class Deactivation(Part, frozen=True):
@@ -68,57 +36,6 @@ class Documentation(Part, frozen=True):
     data_model: str | None = None
     granularity: str | None = None
     edge_cases: str | None = None
-
-
-class NoPagination(Tagged, frozen=True, tag="none"):
-    """One answer holds everything."""
-
-
-class OffsetPagination(Tagged, frozen=True, tag="offset"):
-    """`?offset=0&limit=100`. `total` is a JMESPath over the answer, `total_header` a response header."""
-
-    limit: Count
-    offset_parameter: str = "offset"
-    limit_parameter: str = "limit"
-    total: str | None = None
-    total_header: str | None = None
-    pages_max: Count = 10_000
-
-
-class PagePagination(Tagged, frozen=True, tag="page"):
-    """Numbered pages. JMESPaths: `total` counts records, `pages` counts pages, `next` is null on the last page."""
-
-    page_parameter: str = "page"
-    first: Whole = 1
-    size_parameter: str | None = None
-    size: Count | None = None
-    total: str | None = None
-    total_header: str | None = None
-    pages: str | None = None
-    next: str | None = None
-    pages_max: Count = 10_000
-
-
-class CursorPagination(Tagged, frozen=True, tag="cursor"):
-    """`next` is a JMESPath to the token of the following page; it goes back in `parameter`."""
-
-    next: str
-    parameter: str
-    size_parameter: str | None = None
-    size: Count | None = None
-    pages_max: Count = 10_000
-
-
-class LinkPagination(Tagged, frozen=True, tag="link"):
-    """The following page's address: in the Link header (RFC 8288, rel=next), or where the JMESPath `next` finds it."""
-
-    next: str | None = None
-    size_parameter: str | None = None
-    size: Count | None = None
-    pages_max: Count = 10_000
-
-
-Pagination: TypeAlias = NoPagination | OffsetPagination | PagePagination | CursorPagination | LinkPagination
 
 
 class DateRange(Part, frozen=True):

@@ -7,14 +7,13 @@ from typing import Literal
 from msgspec import Struct
 
 from handlers.rules.intake import Batch, Entry, Intake
+from handlers.rules.journal_rows import batch_record, delivery_record, event_record, quarantined_body, quarantined_event
 from schemas.errors import InvalidInputError
 from schemas.journal_records import BatchRecord, DeliveryRecord, EventRecord, QuarantineRecord
-from schemas.wire import to_json_text
 
 Message = Literal["accepted", "duplicate", "conflict", "quarantined"]
 # Ids are commit_id * 2^24 + n, so a transaction records at most so many rows.
 IDS_PER_COMMIT = 1 << 24
-OUTCOMES = ("applied", "duplicate", "quarantined", "ignored")
 FactId = tuple[str, str]
 
 
@@ -124,84 +123,23 @@ class Recording:
             seq = self.new_id()
             self.events.append(event_record(entry, seq, batch, batch_id, delivery_id, index, outcome))
             if outcome == "quarantined" and entry.problem:
-                self.quarantine.append(
-                    QuarantineRecord(
-                        entry.organization_id,
-                        self.new_id(),
-                        "waiting",
-                        "event",
-                        entry.problem.path,
-                        entry.problem.message,
-                        intake.arrival.received_at_us,
-                        delivery_id,
-                        batch_id,
-                        index,
-                        seq,
-                        intake.arrival.subscription,
-                        int(entry.bound),
-                        entry.raw or b"",
-                    )
-                )
+                place = (delivery_id, batch_id, index, seq)
+                self.quarantine.append(quarantined_event(intake.arrival, entry, entry.problem, self.new_id(), place))
         total: Counter[str] = Counter()
         for organization_id, outcomes in (counts or {"": Counter()}).items():
             total += outcomes
-            self.batches.append(
-                BatchRecord(
-                    organization_id,
-                    batch_id,
-                    batch.content_key,
-                    batch.batch_key,
-                    batch.event_batch_id,
-                    batch.event_subscription_id,
-                    batch.event_batch_time_us,
-                    intake.arrival.source,
-                    intake.arrival.subscription,
-                    *(outcomes[outcome] for outcome in OUTCOMES),
-                )
-            )
+            self.batches.append(batch_record(intake.arrival, batch, batch_id, organization_id, outcomes))
         return total
 
     def _record_delivery(
         self, intake: Intake, delivery_id: int, batch_id: int | None, answer: str, organizations: Collection[str]
     ) -> None:
-        arrival = intake.arrival
-        self.deliveries.append(
-            DeliveryRecord(
-                next(iter(organizations)) if len(organizations) == 1 else "",
-                delivery_id,
-                batch_id,
-                arrival.received_at_us,
-                arrival.subscription,
-                arrival.source,
-                arrival.remote,
-                arrival.headers,
-                answer,
-                len(arrival.body),
-                arrival.body,
-            )
-        )
+        organization_id = next(iter(organizations)) if len(organizations) == 1 else ""
+        self.deliveries.append(delivery_record(intake.arrival, delivery_id, batch_id, answer, organization_id))
 
     def _quarantine_body(self, intake: Intake, delivery_id: int) -> int:
         quarantine_id = self.new_id()
-        path, message = (intake.problem.path, intake.problem.message) if intake.problem else ("$", "")
-        self.quarantine.append(
-            QuarantineRecord(
-                "",
-                quarantine_id,
-                "waiting",
-                "body",
-                path,
-                message,
-                intake.arrival.received_at_us,
-                delivery_id,
-                None,
-                None,
-                None,
-                intake.arrival.subscription,
-                0,
-                intake.arrival.body,
-            )
-        )
+        self.quarantine.append(quarantined_body(intake, quarantine_id, delivery_id))
         return quarantine_id
 
 
@@ -213,15 +151,3 @@ def _outcome(entry: Entry, known: set[FactId], *, repeated: bool) -> str:
         return "duplicate"
     known.add(key)
     return "applied"
-
-
-def event_record(entry: Entry, seq: int, batch: Batch, batch_id: int, delivery_id: int, index: int, outcome: str) -> EventRecord:
-    """The row of one entry: entry number `index` of `batch`, recorded as number `seq` of the journal."""
-    copy = entry.copy
-    envelope = (batch.event_subscription_id, batch.batch_key, batch.event_batch_time_us)
-    head = (entry.organization_id, seq, batch_id, delivery_id, index, outcome, entry.event_type, entry.event_version)
-    if copy is None:
-        return EventRecord(*head, None, None, None, None, None, None, None, *envelope, entry.raw)
-    meaning = to_json_text(copy.meaning)
-    fact = (copy.event_key, copy.unit_id, copy.asset_id, copy.kind, copy.at_us, copy.meaning.reason, meaning)
-    return EventRecord(*head, *fact, *envelope, None)

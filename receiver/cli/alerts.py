@@ -5,13 +5,13 @@ import secrets
 from typing import Annotated
 
 import typer
-from msgspec import Struct
 
 from handlers.alerts import enable as enable_target
 from handlers.queries.alerts import DeadLetterFilter, list_dead_letters
 from handlers.queries.lists import PageAsked
 from receiver.alert_sender import AlertSender
-from receiver.alerts import address_of, lease_name, origin
+from receiver.alerts import address_of
+from receiver.cli.alert_targets import list_views
 from receiver.cli.common import (
     PROBLEMS,
     ConfigOption,
@@ -27,10 +27,9 @@ from receiver.cli.common import (
 from receiver.cli.output import print_json, print_table, say, warn
 from receiver.settings import Settings
 from receiver.wiring import now_us
-from schemas.alerts import Attempt, DeadLetter, TargetCounts, TargetRecord
-from schemas.errors import InvalidInputError
+from schemas.alerts import Attempt, DeadLetter, TargetRecord
 from schemas.pages import Page
-from schemas.wire import optional_time_text, time_text, to_json
+from schemas.wire import time_text, to_json
 
 app = typer.Typer(help="Who is told of what happens: list, test, dead, resend, enable.", no_args_is_help=True)
 
@@ -38,26 +37,11 @@ TargetOption = Annotated[str | None, typer.Option(metavar="NAME", help="Of this 
 TargetArgument = Annotated[str, typer.Argument(metavar="NAME", help="The target, as the settings call it.")]
 
 
-class TargetView(Struct, frozen=True, rename="camel"):
-    """A target as it is listed. `address` is without its path, which can hold a secret; `sender` is the process that sends."""
-
-    name: str
-    state: str
-    address: str | None
-    events: tuple[str, ...]
-    waiting: int
-    dead: int
-    failures: int
-    paused_until: str | None
-    disabled_at: str | None
-    sender: str | None
-
-
 @app.command("list")
 def list_targets(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """List the targets of the settings, and others that there were, with what waits for them."""
     settings = settings_of(config)
-    found = run(_list(settings))
+    found = run(list_views(settings))
     if as_json:
         print_json({"items": found})
         return
@@ -155,58 +139,6 @@ def enable(
 
     run(work())
     say(f"{name} is told again")
-
-
-async def _list(settings: Settings) -> list[TargetView]:
-    async with opened_store(settings) as store:
-        records = {one.name: one for one in await store.read(lambda tx: tx.alerts.list_targets())}
-        counts = {one.target: one for one in await store.read(lambda tx: tx.alerts.counts())}
-        names = [*settings.alerts, *(name for name in records if name not in settings.alerts)]
-        leases = {name: await store.read(lambda tx, name=name: tx.leases.find(lease_name(name))) for name in names}  # type: ignore[misc] # bound early
-    now = now_us()
-    return [_view(settings, name, records.get(name), counts.get(name), leases[name], now) for name in names]
-
-
-def _view(
-    settings: Settings,
-    name: str,
-    record: TargetRecord | None,
-    counts: TargetCounts | None,
-    lease: tuple[str, int] | None,
-    now: int,
-) -> TargetView:
-    target = settings.alerts.get(name)
-    paused = record is not None and record.paused_until_us > now
-    return TargetView(
-        name=name,
-        state=_state(record, configured=target is not None, paused=paused),
-        address=_address(settings, name),
-        events=target.events if target else (),
-        waiting=counts.waiting if counts else 0,
-        dead=counts.dead if counts else 0,
-        failures=record.failures if record else 0,
-        paused_until=time_text(record.paused_until_us) if record and paused else None,
-        disabled_at=optional_time_text(record.disabled_at_us) if record else None,
-        sender=lease[0] if lease and lease[1] > now else None,
-    )
-
-
-def _state(record: TargetRecord | None, *, configured: bool, paused: bool) -> str:
-    if not configured:
-        return "not in the settings"
-    if record is None:
-        return "new"
-    if record.disabled_at_us is not None:
-        return "disabled: answered 410"
-    return "paused" if paused else "told"
-
-
-def _address(settings: Settings, name: str) -> str | None:
-    """The origin, or None where the address is looked up in something that isn't here."""
-    try:
-        return origin(address_of(name, settings.alerts[name], os.environ).url)
-    except (InvalidInputError, KeyError):
-        return None
 
 
 async def _test(settings: Settings, name: str) -> Attempt:

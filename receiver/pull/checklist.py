@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from receiver.pull.check import StreamCheck
 from schemas.provider_access import EnvironmentName, Rates
-from schemas.providers import Definition, NoPagination
+from schemas.provider_pagination import NoPagination
+from schemas.providers import Definition
 
 UNKNOWN = "not stated"
 

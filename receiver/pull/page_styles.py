@@ -9,7 +9,7 @@ from receiver.pull.client import Answer
 from receiver.pull.errors import PaginationError, ProviderError
 from receiver.pull.expressions import Document, expression, whole_number
 from schemas.errors import InvalidInputError
-from schemas.providers import (
+from schemas.provider_pagination import (
     CursorPagination,
     LinkPagination,
     NoPagination,

@@ -11,7 +11,7 @@ from receiver.pull.client import Answer
 from receiver.pull.errors import PaginationError, ProviderError
 from receiver.pull.expressions import Document
 from receiver.pull.page_styles import End, Step, search, style_of
-from schemas.providers import NoPagination, Pagination
+from schemas.provider_pagination import NoPagination, Pagination
 
 
 class Page(Struct, frozen=True):

@@ -13,7 +13,8 @@ from receiver.pull.errors import ProviderError
 from receiver.pull.mapping import ParentValues
 from receiver.pull.pages import PageWalk, records_of
 from receiver.pull.stream_checks import PLACEHOLDER
-from schemas.providers import Definition, NoPagination
+from schemas.provider_pagination import NoPagination
+from schemas.providers import Definition
 
 
 class Chunk(Struct, frozen=True):

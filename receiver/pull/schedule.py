@@ -6,7 +6,7 @@ from cronsim import CronSim, CronSimError
 
 from handlers.rules.zones import zone_of
 from schemas.errors import InvalidInputError
-from schemas.providers import Cron, Daily, Monthly, Schedule, Weekly
+from schemas.provider_schedule import Cron, Daily, Monthly, Schedule, Weekly
 from schemas.wire import EPOCH, MICROSECOND, microseconds
 
 _WEEKDAYS = {"monday": 1, "tuesday": 2, "wednesday": 3, "thursday": 4, "friday": 5, "saturday": 6, "sunday": 0}

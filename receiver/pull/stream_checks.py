@@ -8,17 +8,8 @@ from handlers.rules.provider_mapping import OPTIONAL, REQUIRED, TIME_FIELDS
 from handlers.rules.zones import zone_of
 from receiver.pull.expressions import expression
 from schemas.errors import InvalidInputError, Problem
-from schemas.providers import (
-    CursorPagination,
-    DateRange,
-    Definition,
-    Field,
-    LinkPagination,
-    NoPagination,
-    OffsetPagination,
-    PagePagination,
-    Stream,
-)
+from schemas.provider_pagination import CursorPagination, LinkPagination, NoPagination, OffsetPagination, PagePagination
+from schemas.providers import DateRange, Definition, Field, Stream
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _TIME_FORMATS = ("iso", "epoch_s", "epoch_ms")

@@ -11,7 +11,7 @@ import uvloop
 
 from handlers.queries.registry import AssetFilter
 from handlers.rebuild import rebuild
-from receiver.api.query import wire_name
+from receiver.api.parameters import wire_name
 from receiver.api.registry import OPERATIONS
 from receiver.asset_csv import ASSET_COLUMNS, ASSIGNMENT_COLUMNS, HISTORY_COLUMNS, READING_COLUMNS, THRESHOLD_COLUMNS
 from receiver.limit_settings import Limits

@@ -15,7 +15,9 @@ from receiver.metrics import Metrics
 from receiver.pull.definition import check_definition
 from receiver.settings_keys import all_keys
 from schemas.provider_access import Auth
-from schemas.providers import Definition, Pagination, Schedule
+from schemas.provider_pagination import Pagination
+from schemas.provider_schedule import Schedule
+from schemas.providers import Definition
 from tests.support.cli import Cli
 
 ROOT = Path(__file__).parents[2]

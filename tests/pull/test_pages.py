@@ -9,7 +9,14 @@ from receiver.pull.client import ProviderClient
 from receiver.pull.errors import PaginationError, ProviderError
 from receiver.pull.page_styles import End
 from receiver.pull.pages import PageWalk, records_of
-from schemas.providers import CursorPagination, LinkPagination, NoPagination, OffsetPagination, PagePagination, Pagination
+from schemas.provider_pagination import (
+    CursorPagination,
+    LinkPagination,
+    NoPagination,
+    OffsetPagination,
+    PagePagination,
+    Pagination,
+)
 from tests.pull.conftest import VEHICLES
 from tests.pull.support import NOTHING, definition, opened
 from tests.pull.wiremock import WireMock, gives

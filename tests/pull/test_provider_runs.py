@@ -22,7 +22,7 @@ from receiver.pull.runner import Runner
 from receiver.pull.schedule import due_us
 from receiver.wiring import now_us
 from schemas.provider_rows import RunRow
-from schemas.providers import Cron, Daily, Schedule
+from schemas.provider_schedule import Cron, Daily, Schedule
 from schemas.wire import parse_time, time_text
 from storage import open_engine
 from storage.store import DatabaseStore

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from handlers.rules.zones import DAY_US
 from receiver.pull.schedule import check_schedule, cron_expression, due_us, next_run_us
 from schemas.errors import InvalidInputError
-from schemas.providers import Cron, Daily, Monthly, Schedule, Weekly
+from schemas.provider_schedule import Cron, Daily, Monthly, Schedule, Weekly
 from schemas.wire import EPOCH, MICROSECOND, parse_time, time_text
 
 BERLIN = "Europe/Berlin"
