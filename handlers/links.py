@@ -11,11 +11,7 @@ from handlers.attribution import follow_links
 from handlers.ports import Transaction
 from handlers.provisional_assets import provisional_assets
 from handlers.registry_writing import Actor, Writing, begin, history_row
-from handlers.rules.links import (
-    can_change,
-    linked_asset,
-    told,
-)
+from handlers.rules.links import can_change, linked_asset, told
 from handlers.rules.statements import Recorded, facts_of
 from handlers.unit_ports import Unit
 from schemas.assets import Change

@@ -3,16 +3,16 @@
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from handlers.cases import Remarked, add_note, dismiss_case, reopen_case
-from handlers.ports import Store, Transaction
-from handlers.queries.cases import CaseFilter, get_case, list_cases, show_cases
-from handlers.queries.lists import PageAsked, Viewer
-from receiver.case_table import HEADER, csv_cases
+from handlers.ports import Transaction
+from handlers.queries.cases import CaseFilter, get_case, show_cases
+from handlers.queries.lists import PageAsked
 from receiver.cli.actor import ByOption, actor_of, check_length
+from receiver.cli.case_pages import export_cases, list_page
 from receiver.cli.common import (
     EVERYTHING,
     ConfigOption,
@@ -26,17 +26,12 @@ from receiver.cli.common import (
     viewer_of,
 )
 from receiver.cli.output import print_json, print_table, say, warn
-from receiver.cli.summary import progress
 from receiver.new_files import replacing
-from receiver.pairing_table import csv_row
 from receiver.settings import Settings
 from receiver.wiring import now_us
 from schemas.answers import Case
-from schemas.pages import Page
 from schemas.statements import NOTE_CHARACTERS_MAX
 from schemas.unit_rows import CaseRow
-
-ROWS_AT_ONCE = 500
 
 app = typer.Typer(help="Units that could not be matched: list, show, dismiss, reopen, note, export.", no_args_is_help=True)
 
@@ -63,7 +58,7 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List cases, newest first."""
-    page = run(_list(settings_of(config), viewer_of(organization), _filter(state, reason, unit), PageAsked(limit, cursor)))
+    page = run(list_page(settings_of(config), viewer_of(organization), _filter(state, reason, unit), PageAsked(limit, cursor)))
     if as_json:
         print_json(page)
         return
@@ -137,11 +132,11 @@ def export(
     """Write cases as CSV, newest first, each with its best candidate: what it takes to pair the units in SCALAR."""
     asked, settings, viewer = _filter(state, reason, unit), settings_of(config), viewer_of(organization)
     if output is None:
-        run(_export(settings, viewer, asked, sys.stdout.buffer))
+        run(export_cases(settings, viewer, asked, sys.stdout.buffer))
         sys.stdout.buffer.flush()
     else:
         with replacing(output) as file:
-            number = run(_export(settings, viewer, asked, file))
+            number = run(export_cases(settings, viewer, asked, file))
         warn(f"{number} cases in {output}")
 
 
@@ -168,42 +163,9 @@ async def _say(settings: Settings, act: Decide, said: Remarked) -> Case:
         return await store.write(work)
 
 
-async def _list(settings: Settings, viewer: Viewer, asked: CaseFilter, page: PageAsked) -> Page[Case]:
-    async with opened_store(settings) as store:
-        found: list[Case] = []
-        cursor = page.cursor
-        while True:
-            wanted = PageAsked(min(ROWS_AT_ONCE, page.limit - len(found)), cursor)
-            part = await _read(store, viewer, asked, wanted, settings.limits.candidates_max)
-            found += part.items
-            cursor = part.next_cursor
-            if cursor is None or len(found) == page.limit:
-                return Page(tuple(found), cursor)
-
-
 async def _show(settings: Settings, case_id: str) -> Case:
     async with opened_store(settings) as store:
         return await store.read(lambda tx: get_case(tx, EVERYTHING, case_id, now_us(), settings.limits.candidates_max))
-
-
-async def _export(settings: Settings, viewer: Viewer, asked: CaseFilter, out: BinaryIO) -> int:
-    """Write page by page, so that it takes no more memory than one; how many there were."""
-    number, most = 0, settings.limits.candidates_max
-    async with opened_store(settings) as store:
-        page = await _read(store, viewer, asked, PageAsked(ROWS_AT_ONCE, None), most)
-        out.write(csv_row(HEADER))
-        with progress("cases") as report:
-            while True:
-                out.write(csv_cases(page.items))
-                number += len(page.items)
-                report(number)
-                if page.next_cursor is None:
-                    return number
-                page = await _read(store, viewer, asked, PageAsked(ROWS_AT_ONCE, page.next_cursor), most)
-
-
-async def _read(store: Store, viewer: Viewer, asked: CaseFilter, page: PageAsked, most: int) -> Page[Case]:
-    return await store.read(lambda tx: list_cases(tx, viewer, asked, page, now_us(), most))
 
 
 def _row(case: Case) -> tuple[object, ...]:
