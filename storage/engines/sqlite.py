@@ -7,9 +7,7 @@ all the while, the disk's part included. The caller's context variables are visi
 
 import asyncio
 import contextvars
-import os
 import sqlite3
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -23,28 +21,15 @@ from schemas.errors import StoreUnavailableError
 from storage.engine import Connection, Work
 from storage.engines.sqlite_backup import copy_database
 from storage.engines.sqlite_connection import transact
+from storage.engines.sqlite_opening import BRIEF_PRAGMAS, BUSY_S, READER_PRAGMAS, WRITER_PRAGMAS, connect
 from storage.engines.sqlite_planner import tell_planner
 from storage.migrations import MIGRATIONS_FOLDER, apply_next, list_applied, list_pending, read_migrations
 from storage.translation import Dialect
 
 T = TypeVar("T")
 
-_BUSY_S = 5.0
 _MIGRATING_BUSY_S = 300.0  # how long one process waits for another one's migration
-_PRAGMAS = (
-    f"PRAGMA busy_timeout = {_BUSY_S * 1000:.0f}",
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",  # an answered delivery survives a loss of power
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA temp_store = MEMORY",
-    "PRAGMA cache_size = -65536",  # 64 MiB
-    "PRAGMA case_sensitive_like = ON",  # as on PostgreSQL
-)
-_WRITER_PRAGMAS = (*_PRAGMAS, "PRAGMA wal_autocheckpoint = 16000")
-_READER_PRAGMAS = (*_PRAGMAS, "PRAGMA wal_autocheckpoint = 0", "PRAGMA query_only = ON")  # only the writer checkpoints
-_BRIEF_PRAGMAS = (*_READER_PRAGMAS, "PRAGMA busy_timeout = 0")  # the event loop waits for nobody
 _INTERRUPT_S = 0.05
-_OWNER_ALONE = 0o600
 _NEVER = Event()
 
 
@@ -101,7 +86,7 @@ class SqliteEngine:
             while name := await self.write(apply):
                 applied.append(name)
         finally:
-            await self._set_busy_timeout(_BUSY_S)
+            await self._set_busy_timeout(BUSY_S)
         return applied
 
     async def pending_migrations(self) -> list[str]:
@@ -149,18 +134,18 @@ class SqliteEngine:
     async def _open_writer(self) -> aiosqlite.Connection:
         """Open the writer; the caller holds the lock."""
         if self._writer is None:
-            self._writer = await self._open(_WRITER_PRAGMAS)
+            self._writer = await self._open(WRITER_PRAGMAS)
         return self._writer
 
     async def _open_reader(self) -> aiosqlite.Connection:
         await self._make_sure_of_writer()
-        return await self._open(_READER_PRAGMAS)
+        return await self._open(READER_PRAGMAS)
 
     async def _open_brief(self) -> sqlite3.Connection:
         await self._make_sure_of_writer()
         if self._brief is None:
             with self._opening():
-                self._brief = _connect(self._path, _BRIEF_PRAGMAS)
+                self._brief = connect(self._path, BRIEF_PRAGMAS)
         return self._brief
 
     async def _make_sure_of_writer(self) -> None:
@@ -170,7 +155,7 @@ class SqliteEngine:
                 await self._open_writer()
 
     async def _open(self, pragmas: tuple[str, ...]) -> aiosqlite.Connection:
-        db = aiosqlite.Connection(partial(_connect, self._path, pragmas), iter_chunk_size=64)
+        db = aiosqlite.Connection(partial(connect, self._path, pragmas), iter_chunk_size=64)
         with self._opening():
             try:
                 return await db
@@ -187,38 +172,6 @@ class SqliteEngine:
             yield
         except (sqlite3.Error, OSError) as error:
             raise StoreUnavailableError(f"can't open the database {self._path}: {error}") from error
-
-
-def _connect(path: Path, pragmas: tuple[str, ...]) -> sqlite3.Connection:
-    """A connection to the file, set up. SQLite doesn't wait for a lock when it turns to WAL, so this does, just as long."""
-    _make_sure_of(path)
-    raw = sqlite3.connect(path, isolation_level=None, cached_statements=256)
-    give_up = time.monotonic() + _BUSY_S
-    try:
-        for pragma in pragmas:
-            while True:
-                try:
-                    raw.execute(pragma).fetchall()
-                    break
-                except sqlite3.OperationalError as error:
-                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
-                        raise
-                    time.sleep(0.01)
-    except BaseException:
-        raw.close()
-        raise
-    return raw
-
-
-def _make_sure_of(path: Path) -> None:
-    """Make the file if there is none, for its owner alone, as it says where vehicles are; SQLite gives its log the same mode.
-
-    Its folder is never made: a mistyped path must not end in an empty database somewhere else.
-    """
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {path.parent}")
-    if not path.exists():
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, _OWNER_ALONE))
 
 
 async def _cross(db: aiosqlite.Connection, work: Work[T], *, readonly: bool) -> T:

@@ -26,12 +26,11 @@ from receiver.wiring import now_us
 from schemas.alerts import DeadLetter
 from schemas.errors import InvalidInputError, StoreUnavailableError
 from storage import open_engine
-from storage.engines import sqlite
 from storage.store import DatabaseStore
 from tests.support.alert_receiver import ALERT_SECRET, OTHER_SECRET, PATH, AlertReceiver, Answer, alert_receiver
 from tests.support.facts import ORGANIZATION, UNIT, A, B, body_of
 from tests.support.serving import eventually
-from tests.support.store import OTHER, deliver, failure, feed, pairing, rows, unpairing
+from tests.support.store import OTHER, deliver, dont_wait_for_the_disk, failure, feed, pairing, rows, unpairing
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def receiver() -> Iterator[AlertReceiver]:
 @pytest_asyncio.fixture
 async def store(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DatabaseStore]:
     """A store whose commits don't wait for the disk; pauses of parts of a second."""
-    monkeypatch.setattr(sqlite, "_WRITER_PRAGMAS", (*sqlite._WRITER_PRAGMAS, "PRAGMA synchronous = OFF"))
+    dont_wait_for_the_disk(monkeypatch)
     monkeypatch.setenv("TEST_ALERT_SECRET", ALERT_SECRET)
     monkeypatch.setenv("TEST_OTHER_SECRET", OTHER_SECRET)
     monkeypatch.setattr(alerts, "LEASE_S", 0.6)

@@ -4,18 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from storage.engines import sqlite
 from storage.store import DatabaseStore
 from tests.support.batches import on_store
 from tests.support.cli import Cli
 from tests.support.postgres import PostgresServer
-from tests.support.store import execute, wipe
+from tests.support.store import dont_wait_for_the_disk, execute, wipe
 
 
 @pytest.fixture(autouse=True)
 def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commits of SQLite inside this process don't wait for the disk: it is not what these tests are about."""
-    monkeypatch.setattr(sqlite, "_WRITER_PRAGMAS", (*sqlite._WRITER_PRAGMAS, "PRAGMA synchronous = OFF"))
+    dont_wait_for_the_disk(monkeypatch)
 
 
 @pytest.fixture

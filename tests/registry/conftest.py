@@ -9,18 +9,17 @@ import pytest_asyncio
 from argon2 import PasswordHasher
 
 from handlers import credentials
-from storage.engines import sqlite
 from tests.support.api import Api, running_api
 from tests.support.postgres import PostgresServer
 from tests.support.registry import RegistryApi, registry_api
-from tests.support.store import wipe
+from tests.support.store import dont_wait_for_the_disk, wipe
 
 
 @pytest.fixture(scope="package")
 def without_waiting() -> Iterator[None]:
     """Commits that don't wait for the disk, and secrets that are hashed at once: neither is what these tests are about."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sqlite, "_WRITER_PRAGMAS", (*sqlite._WRITER_PRAGMAS, "PRAGMA synchronous = OFF"))
+        dont_wait_for_the_disk(patch)
         patch.setattr(credentials, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         yield
 

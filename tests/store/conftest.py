@@ -13,17 +13,16 @@ import pytest_asyncio
 import uvloop
 
 from storage import open_engine
-from storage.engines import sqlite
 from storage.store import DatabaseStore
 from tests.support.postgres import PostgresServer
-from tests.support.store import wipe
+from tests.support.store import dont_wait_for_the_disk, wipe
 
 
 @pytest.fixture(scope="module")
 def without_waiting() -> Iterator[None]:
     """Commits of SQLite that don't wait for the disk."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sqlite, "_WRITER_PRAGMAS", (*sqlite._WRITER_PRAGMAS, "PRAGMA synchronous = OFF"))
+        dont_wait_for_the_disk(patch)
         yield
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from handlers.ingest import ingest, ingest_each
 from handlers.ports import Transaction
 from handlers.rules.intake import Arrival, take_in
@@ -11,6 +13,8 @@ from schemas.events import Payload
 from schemas.facts import Kind, Meaning
 from schemas.unit_records import ChangeRecord
 from storage.engine import Connection, Row
+from storage.engines import sqlite
+from storage.engines.sqlite_opening import WRITER_PRAGMAS
 from storage.statements import Statement, parse
 from storage.store import DatabaseStore
 from tests.support.facts import ORGANIZATION, UNIT, A, event_of, minute
@@ -34,6 +38,12 @@ REGISTRY = (
     *("asset_history", "meter_history", "syncs", "asset_vin_keys", "datahub_assets", "explicit_links"),
     *("touched_candidates", "case_keys", "announced_candidates"),
 )
+
+
+def dont_wait_for_the_disk(patch: pytest.MonkeyPatch) -> None:
+    """Let commits of SQLite in this process not wait for the disk, for tests that aren't about it."""
+    patch.setattr(sqlite, "WRITER_PRAGMAS", (*WRITER_PRAGMAS, "PRAGMA synchronous = OFF"))
+
 
 _COLUMNS = parse(
     """
