@@ -6,9 +6,9 @@ asset, as each stands alone. Stricter measures are the same `by hand` (`benchmar
 the driver that Drawbar has too; on SQLite once more on the standard library's own, which is faster and holds up all else that a
 service has to do; and with one commit for a request, so that an asset which fails takes the others with it. None of them does
 all that Drawbar does; Drawbar itself, given each asset in a request of its own, does. All but Drawbar get a smaller fleet and
-less history, since they take long. The memory is that of this process on the way of the backfill. On SQLite its page cache of
-64 MiB counts too, which is full after some 300,000 readings of the 5,000 assets. Goals: 10 times the naive version on requests,
-and over a backfill of 1,000,000 readings memory that is flat once that cache is full.
+less history, since they take long. The memory is that of this process on the way of the backfill, with the libraries of all
+versions. On SQLite its page cache of 64 MiB counts too, which is full after some 300,000 readings of the 5,000 assets. Goals:
+10 times the naive version on requests, and over a backfill of 1,000,000 readings memory that is flat once that cache is full.
 """
 
 import sys
