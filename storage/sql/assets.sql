@@ -13,12 +13,12 @@ UPDATE counters SET value = value + :count WHERE name = 'lease_asset' RETURNING 
 SELECT nextval('lease_asset_ids') FROM generate_series(1, CAST(:count AS BIGINT))
 
 -- name: assets_with_identities
--- The assets that go by one of these identities.
+-- The assets that go by one of these identities. DISTINCT: else PostgreSQL without statistics goes through them for each asset.
 SELECT organization_id, asset_id, lease_asset_id, external_asset_id, code, code_given, name, asset_type_name, site_code, serial,
        status, origin, retired_at_us, time_zone, details, created_at_us, updated_at_us
 FROM assets
 WHERE organization_id = :organization_id AND asset_id IN (
-  SELECT asset_id FROM asset_identities WHERE organization_id = :organization_id AND identity in_list(:identities)
+  SELECT DISTINCT asset_id FROM asset_identities WHERE organization_id = :organization_id AND identity in_list(:identities)
 )
 
 -- name: assets_with_codes
