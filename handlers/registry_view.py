@@ -36,23 +36,33 @@ async def view_for_entries(
 ) -> RegistryView:
     """All that planning these entries can ask for."""
     asked = wanted(entries)
-    assets = await _meant(tx, organization_id, asked)
-    assets, stand_ins = await _stand_ins(tx, organization_id, assets)
+    assets, stand_ins, held_codes = await _meant(tx, organization_id, asked)
     known = {identity for asset in assets for identity in (asset.external_asset_id, *asset.aliases)} | stand_ins.keys()
     unknown = asked.identities - known
     provisional = await _provisional(tx, organization_id, asked.serials) if unknown and asked.serials else {}
     missing = set(provisional.values()) - {asset.asset_id for asset in assets}
     if missing:
         assets += await tx.registry.assets.of_ids(organization_id, sorted(missing))
-    return await _view(tx, organization_id, assets, asked, rules, provisional, stand_ins, len(unknown))
+    return await _view(tx, organization_id, assets, asked, rules, provisional, stand_ins, held_codes, len(unknown))
 
 
-async def _meant(tx: Transaction, organization_id: str, asked: Wanted) -> list[Asset]:
-    """The assets that entries name, and those that have a code which an entry gives or defaults to. Codes are unique."""
-    named = await tx.registry.assets.with_identities(organization_id, list(asked.identities))
+async def _meant(tx: Transaction, organization_id: str, asked: Wanted) -> tuple[list[Asset], dict[str, str], frozenset[str]]:
+    """The assets that entries name, and those that have a code which an entry gives or defaults to; who stands in for whom.
+
+    Codes are unique. Some are held by provisional assets that are none any more, which nobody sees.
+    """
+    found = await tx.registry.assets.with_identities(organization_id, list(asked.identities))
+    named, stand_ins = await _stand_ins(tx, organization_id, found)
     defaults = {asset.external_asset_id for asset in named} - asked.identities
-    codes = (asked.codes | defaults) - {asset.code for asset in named}
-    return named + await tx.registry.assets.with_codes(organization_id, sorted(codes)) if codes else named
+    codes = (asked.codes | defaults) - {asset.code for asset in (*found, *named)}
+    if codes:
+        coded = await tx.registry.assets.with_codes(organization_id, sorted(codes))
+        left, _ = await _stand_ins(tx, organization_id, coded)
+        kept = {asset.asset_id for asset in left}
+        named += [asset for asset in coded if asset.asset_id in kept]
+        found += coded
+    seen = {asset.asset_id for asset in named}
+    return named, stand_ins, frozenset(asset.code for asset in found if asset.asset_id not in seen)
 
 
 async def view_of_assets(
@@ -62,7 +72,7 @@ async def view_of_assets(
     assets = await tx.registry.assets.of_ids(organization_id, asset_ids) if asset_ids else []
     nothing: frozenset[str] = frozenset()
     asked = Wanted(nothing, nothing, nothing, frozenset(meter_codes), nothing, nothing)
-    return await _view(tx, organization_id, assets, asked, rules, {}, {}, 0)
+    return await _view(tx, organization_id, assets, asked, rules, {}, {}, frozenset(), 0)
 
 
 async def implied_for(tx: Transaction, organization_id: str, asset_ids: Sequence[str], unit_meters: UnitMeters) -> Implied:
@@ -85,6 +95,7 @@ async def _view(
     rules: RegistryRules,
     provisional: dict[str, str],
     stand_ins: dict[str, str],
+    held_codes: frozenset[str],
     unknown: int,
 ) -> RegistryView:
     references = tx.registry.references
@@ -109,6 +120,7 @@ async def _view(
         implied=await implied_for(tx, organization_id, asset_ids, rules.unit_meters),
         provisional=provisional,
         stand_ins=stand_ins,
+        held_codes=held_codes,
     )
     return RegistryView(index, meters, unknown)
 

@@ -90,10 +90,11 @@ def _code(entry: AssetEntry, asset: Asset, index: AssetIndex) -> tuple[str, bool
         return entry.code, True
     if entry.code is UNSET and asset.code_given:
         return asset.code, True
-    holder = index.with_code(asset.external_asset_id)
-    if holder and holder.asset_id != asset.asset_id:
-        raise ConflictError(identity_conflict(asset.external_asset_id, holder.code))
-    return asset.external_asset_id, False
+    code = asset.external_asset_id
+    holder = index.with_code(code)
+    if code in index.held_codes or (holder and holder.asset_id != asset.asset_id):
+        raise ConflictError(identity_conflict(code, code))
+    return code, False
 
 
 def _asset_type(given: str | UnsetType | None, asset: Asset, index: AssetIndex) -> str | None:

@@ -46,7 +46,7 @@ class AssetIndex:
     `explicit`, `telematics` and `implied` are by assetId, then by meter code, and must be whole for each asset given; `implied`
     holds the units whose open pairing implies the meter. `provisional` gives, by a serial as sent, the assetId of the
     provisional asset whose link a new asset with that serial takes over; `stand_ins`, by the id of a provisional asset that is
-    none any more, the assetId of the asset that it turned out to be.
+    none any more, the assetId of the asset that it turned out to be, and `held_codes` are the codes that such ones still have.
     """
 
     def __init__(
@@ -61,10 +61,12 @@ class AssetIndex:
         implied: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None,
         provisional: Mapping[str, str] | None = None,
         stand_ins: Mapping[str, str] | None = None,
+        held_codes: AbstractSet[str] = frozenset(),
     ) -> None:
         self.meters = {meter.code: meter for meter in meters}
         self.asset_types: AbstractSet[str] = frozenset(asset_types)
         self.sites: AbstractSet[str] = frozenset(sites)
+        self.held_codes = held_codes
         self._explicit = {asset_id: dict(layers) for asset_id, layers in (explicit or {}).items()}
         self._telematics = {asset_id: dict(counts) for asset_id, counts in (telematics or {}).items()}
         self._implied = implied or {}

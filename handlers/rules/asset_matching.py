@@ -19,12 +19,16 @@ class Match(NamedTuple):
 
 
 def match(entry: AssetEntry, index: AssetIndex) -> Match:
-    """The asset that an entry means. Raises ConflictError if its id and its code name two.
+    """The asset that an entry means. Raises ConflictError if its id and its code name two, or the code one that isn't seen.
 
     A defaulted code never matches (Asset Sync, "Matching Logic", and what stands there of a code not given).
     """
     known = index.with_identity(entry.external_asset_id)
-    coded = index.with_code(entry.code) if isinstance(entry.code, str) and entry.code else None
+    coded = None
+    if isinstance(entry.code, str) and entry.code:
+        coded = index.with_code(entry.code)
+        if entry.code in index.held_codes:
+            raise ConflictError(identity_conflict(entry.external_asset_id, entry.code))
     if known and coded and known.asset_id != coded.asset_id:
         raise ConflictError(identity_conflict(entry.external_asset_id, coded.code))
     if known:

@@ -9,7 +9,9 @@ import structlog
 from schemas.errors import StoreUnavailableError
 from schemas.registry_records import ReadingRow
 from storage.readings import ReadingTables
+from tests.support.facts import A
 from tests.support.registry import RegistryApi
+from tests.support.store import pairing
 
 KM = "ODOMETER_KM"
 BAD = Decimal(666)
@@ -75,3 +77,27 @@ async def test_a_code_given_up_by_an_alias_conflicts_with_who_has_its_default(re
         "externalAssetId 'A' and code 'A' belong to different assets; neither was changed."
     ]
     assert {asset["externalAssetId"]: asset["code"] for asset in await registry.items("assets")} == {"A": "pump", "B": "A"}
+
+
+async def test_a_code_that_a_former_provisional_asset_has_is_told_as_taken(registry: RegistryApi) -> None:
+    """A provisional asset that is none any more isn't seen, but keeps its code: given or by default, that is a conflict."""
+    await registry.api.events(pairing(1))
+    assert (await registry.put_asset(externalAssetId=f"datahub:{A}", code="Z"))["status"] == "UPDATED"
+    await registry.put_asset(externalAssetId="T1")
+    await registry.put(f"assets/T1/datahub-assets/{A}", status=200)
+    before = await registry.items("assets")
+    conflict = "externalAssetId '{}' and code '{}' belong to different assets; neither was changed."
+    for fields in ({"externalAssetId": "T1", "code": "Z"}, {"externalAssetId": "T2", "code": "Z"}, {"externalAssetId": "Z"}):
+        failed = await registry.put_asset(**fields)
+        assert failed["message"] == conflict.format(fields["externalAssetId"], "Z")
+    assert await registry.items("assets") == before
+
+
+async def test_a_code_given_up_by_a_former_id_conflicts_with_who_has_its_default(registry: RegistryApi) -> None:
+    """An asset sent by the id of a provisional one that it stands in for would have its own id as its code."""
+    await registry.api.events(pairing(1))
+    await registry.put_asset(externalAssetId="T1", code="C")
+    await registry.put(f"assets/T1/datahub-assets/{A}", status=200)
+    await registry.put_asset(externalAssetId="T2", code="T1")
+    failed = await registry.put_asset(externalAssetId=f"datahub:{A}", code=None)
+    assert failed["message"] == "externalAssetId 'T1' and code 'T1' belong to different assets; neither was changed."
