@@ -1,7 +1,7 @@
 """Links from Datahub's assets to those of the registry, computed again whenever either side changes.
 
 Whoever changes what is recorded of pairings says so by `follow_copies` (new copies, the hot path) or `look_again`; whoever
-changes assets, by `follow_vins`. Locks are taken in this order everywhere: units, Datahub assets, the organization's registry.
+changes assets, by `follow_assets`. Locks are taken in this order everywhere: units, Datahub assets, the organization's registry.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,10 +51,17 @@ async def look_again(tx: Transaction, named: Iterable[DatahubId], now_us: int) -
     return await _look_again(tx, named, now_us)
 
 
-async def follow_vins(tx: Transaction, writing: Writing, vins: Iterable[str]) -> None:
-    """Bring links to assets that have, or don't have any more, one of these VINs."""
-    wanted = sorted(set(vins))
-    if wanted and (rows := await tx.links.with_vins(writing.organization_id, wanted)):
+async def follow_assets(tx: Transaction, writing: Writing, vins: Iterable[str], taken_over: Iterable[str]) -> None:
+    """Bring links to assets that have, or don't have any more, one of these VINs; and to those that were provisional until now.
+
+    `taken_over` are the Datahub assets of those.
+    """
+    organization_id, wanted, named = writing.organization_id, sorted(set(vins)), sorted(set(taken_over))
+    rows = await tx.links.with_vins(organization_id, wanted) if wanted else []
+    known = {row.datahub_asset_id for row in rows}
+    if left := [each for each in named if each not in known]:
+        rows = [*rows, *await tx.links.of_ids(organization_id, left)]
+    if rows:
         await _settle(tx, writing, rows, ())
 
 

@@ -7,7 +7,7 @@ from handlers.queries.assets import stand_ins
 from handlers.registry import Actor, apply, begin
 from handlers.registry_view import RegistryView
 from handlers.rules.asset_index import AssetIndex
-from handlers.rules.asset_patches import not_found, plan_patch
+from handlers.rules.asset_patches import not_found, plan_patch, refusal
 from schemas.asset_plans import AssetPlan
 from schemas.patches import AssetPatch
 from schemas.registry_records import AssetRow
@@ -28,10 +28,16 @@ async def patch_assets(
     view = RegistryView(AssetIndex(assets=list(meant.values())), {})
     current = {asset.asset_id: asset for asset in meant.values()}
     plans: list[AssetPlan] = []
+    messages: list[str | None] = []
     for number, patch in enumerate(patches):
-        if patch.asset_id in meant:
-            plan = plan_patch(number, current[meant[patch.asset_id].asset_id], patch, now_us)
+        if patch.asset_id not in meant:
+            messages.append(not_found(patch.asset_id))
+            continue
+        asset = current[meant[patch.asset_id].asset_id]
+        messages.append(refusal(asset, patch))
+        if messages[-1] is None:
+            plan = plan_patch(number, asset, patch, now_us)
             current[plan.asset.asset_id] = plan.asset
             plans.append(plan)
     await apply(tx, writing, [plan for plan in plans if plan.asset_changed], view)
-    return [None if patch.asset_id in meant else not_found(patch.asset_id) for patch in patches]
+    return messages

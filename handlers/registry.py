@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from handlers.links import follow_vins
+from handlers.links import follow_assets
 from handlers.ports import Transaction
 from handlers.registry_view import RegistryView
 from handlers.registry_writing import Actor, Writing, begin, bounds_of, history_row
 from handlers.rules.asset_index import AssetIndex
 from handlers.rules.effective import expectation
-from handlers.rules.links import vin_of
+from handlers.rules.links import provisional_of, vin_of
 from handlers.rules.recording import IDS_PER_COMMIT
 from handlers.rules.series_change import SeriesChange, numbered
 from handlers.rules.series_rows import Arrival
@@ -60,7 +60,7 @@ async def apply(
         [history_row(writing, plan.asset.asset_id, to_json_text(plan.changes)) for plan in plans if plan.changes],
     )
     vins = sorted(_changed_vins(plans))
-    await follow_vins(tx, writing, vins)
+    await follow_assets(tx, writing, vins, _taken_over(plans))
     await tx.rescoring.note([Touched(writing.organization_id, "vin", vin) for vin in vins])
     return marks
 
@@ -73,6 +73,12 @@ def _changed_vins(plans: Sequence[AssetPlan]) -> set[str]:
         if before is None or (before.serial, before.origin) != (after.serial, after.origin):
             vins |= {vin_of(after.serial), vin_of(before.serial) if before else None}
     return {vin for vin in vins if vin is not None}
+
+
+def _taken_over(plans: Sequence[AssetPlan]) -> list[str]:
+    """The Datahub assets whose provisional assets are others now, whatever they were found by."""
+    ended = [plan.before for plan in plans if plan.before is not None and plan.before.origin != plan.asset.origin]
+    return [datahub_asset_id for asset in ended if (datahub_asset_id := provisional_of(asset)) is not None]
 
 
 async def _write_assets(tx: Transaction, writing: Writing, plans: Sequence[AssetPlan], final: dict[str, Asset]) -> None:

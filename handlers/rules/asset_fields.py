@@ -12,7 +12,13 @@ from msgspec.structs import replace
 from handlers.rules.asset_changes import is_same
 from handlers.rules.asset_index import AssetIndex
 from handlers.rules.asset_matching import Match, identified
-from handlers.rules.sync_messages import NAME_REQUIRED, asset_type_not_found, identity_conflict, site_not_found
+from handlers.rules.sync_messages import (
+    NAME_REQUIRED,
+    asset_type_not_found,
+    identity_conflict,
+    provisional_serial,
+    site_not_found,
+)
 from schemas.asset_sync import AssetEntry
 from schemas.assets import Asset, AssetStatus
 from schemas.decimals import same_json
@@ -42,7 +48,7 @@ def merged_asset(entry: AssetEntry, match: Match, index: AssetIndex, warn: Warn,
         code_given=code_given,
         asset_type_name=_asset_type(_named(entry.asset_type_name), asset, index),
         site_code=_site(_named(entry.site_code), asset, index, warn),
-        serial=_or(entry.serial, asset.serial),
+        serial=_serial(entry.serial, asset, warn),
         description=_or(entry.description, asset.description),
         custom_fields=merged_custom_fields(asset.custom_fields, entry.custom_fields),
         metadata=_kept(asset.metadata, _or(entry.metadata, asset.metadata)),
@@ -110,6 +116,15 @@ def _site(given: str | UnsetType | None, asset: Asset, index: AssetIndex, warn: 
         return asset.site_code
     code: str | None = _or(given, asset.site_code)
     return code
+
+
+def _serial(given: str | UnsetType | None, asset: Asset, warn: Warn) -> str | None:
+    """Of a provisional asset it follows from what Datahub tells, so that it is the same whatever came first."""
+    serial: str | None = _or(given, asset.serial)
+    if asset.origin == "datahub" and serial != asset.serial:
+        warn(provisional_serial(asset.external_asset_id))
+        return asset.serial
+    return serial
 
 
 def _named(given: str | UnsetType | None) -> str | UnsetType | None:

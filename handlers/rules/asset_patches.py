@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from handlers.rules.asset_changes import asset_changes
 from handlers.rules.asset_fields import merged_custom_fields
+from handlers.rules.sync_messages import provisional_serial
 from schemas.asset_plans import AssetPlan
 from schemas.assets import Asset
 from schemas.patches import AssetPatch
@@ -22,6 +23,13 @@ _NOT_FOUND = "Either an asset with the id '{}' does not exist or it is not acces
 def not_found(asset_id: int) -> str:
     """The error of a patch whose asset the organization doesn't have."""
     return _NOT_FOUND.format(asset_id)
+
+
+def refusal(asset: Asset, patch: AssetPatch) -> str | None:
+    """Why a patch of an asset fails: the serial of a provisional one follows from what Datahub tells."""
+    if asset.origin == "datahub" and patch.serial_number not in (UNSET, asset.serial):
+        return provisional_serial(asset.external_asset_id)
+    return None
 
 
 def plan_patch(number: int, asset: Asset, patch: AssetPatch, now_us: int) -> AssetPlan:

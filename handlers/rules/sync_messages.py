@@ -40,6 +40,13 @@ def adopted(provisional_id: str) -> str:
     return f"The asset was known provisionally as '{provisional_id}' through its pairings; it keeps its assetId."
 
 
+def provisional_serial(external_asset_id: str) -> str:
+    """A warning: the serial stays; the error of a patch."""
+    return (
+        f"The serial of '{external_asset_id}' was not changed: while an asset is provisional, it is the VIN that Datahub tells."
+    )
+
+
 def inspection_after_retirement(reading: Reading, retired_at_us: int) -> str:
     """A warning: the reading is refused."""
     return (

@@ -67,6 +67,19 @@ async def test_a_new_asset_takes_a_provisional_one_over(registry: RegistryApi) -
     assert (asset["externalAssetId"], asset["aliases"], asset["datahubAssetIds"]) == ("T1", [f"datahub:{A}"], [A])
 
 
+async def test_a_provisional_asset_taken_over_by_its_code_keeps_no_link(registry: RegistryApi) -> None:
+    """Only a VIN or an operator says which asset a Datahub asset is: without either it gets a provisional one again, at once."""
+    await tell(registry, event("paired", 1, vin=None))
+    taken = await registry.put_asset(externalAssetId="T1", code=f"datahub:{A}")
+    assert taken["status"] == "UPDATED"
+    assert await linked(registry) == f"datahub:{A}"
+    assert (await registry.get(f"assets/{A}"))["registryAssetId"] != taken["assetId"]
+    asset = await registry.get("assets/T1")
+    assert (asset["registryAssetId"], asset["aliases"], asset["datahubAssetIds"]) == (taken["assetId"], [], [])
+    done = await rebuild(registry.api.store, registry.api.clock)
+    assert (done.registry_mended, done.digest_before) == (0, done.digest_after)
+
+
 async def test_a_link_moves_to_an_asset_that_exists(registry: RegistryApi) -> None:
     """Where an asset gets the VIN, the link moves to it; the provisional one is listed no more, and both of its ids find it."""
     await registry.put_asset(externalAssetId="T1")
@@ -114,6 +127,29 @@ async def test_a_provisional_asset_can_stand_for_another(registry: RegistryApi) 
     await registry.put_asset(externalAssetId="T2", serial=VIN)
     assert (await linked(registry, A), await linked(registry, B)) == ("T2", "T2")
     assert set((await registry.get("assets/T2"))["aliases"]) == {f"datahub:{A}", f"datahub:{B}"}
+
+
+async def test_the_serial_of_a_provisional_asset_is_what_datahub_tells(registry: RegistryApi) -> None:
+    """A sync that brings another is warned, a patch of it fails, and all else that they bring is taken."""
+    provisional = f"datahub:{A}"
+    await tell(registry, event("paired", 1))
+    asset = await registry.get(f"assets/{A}")
+    message = f"The serial of '{provisional}' was not changed: while an asset is provisional, it is the VIN that Datahub tells."
+    for serial, warnings in ((SECOND, [message]), (None, [message]), (VIN, [])):
+        result = await registry.put_asset(externalAssetId=provisional, serial=serial, code="C", name="Trailer")
+        assert (result["status"], result["warnings"]) == ("UPDATED", warnings)
+    patches = [{"assetId": asset["leaseAssetId"], "serialNumber": SECOND}]
+    job = await finished(registry.api, await accepted(registry.api, patches, registry.headers))
+    assert [one["errors"] for one in job["errors"]] == [[message]]
+    patches = [{"assetId": asset["leaseAssetId"], "serialNumber": VIN, "location": "Yard 3"}]
+    assert (await finished(registry.api, await accepted(registry.api, patches, registry.headers)))["status"] == "successful"
+    after = await registry.get(f"assets/{A}")
+    assert (after["serial"], after["code"], after["location"], after["origin"]) == (VIN, "C", "Yard 3", "datahub")
+    done = await rebuild(registry.api.store, registry.api.clock)
+    assert (done.registry_mended, done.digest_before) == (0, done.digest_after)
+    result = await registry.put_asset(externalAssetId="T1", code="C", serial=SECOND)
+    assert (result["assetId"], result["warnings"]) == (asset["registryAssetId"], [])
+    assert (await registry.get("assets/T1"))["serial"] == SECOND
 
 
 async def test_a_patch_by_a_provisional_id_means_the_asset(registry: RegistryApi) -> None:
