@@ -14,7 +14,7 @@ from handlers.rules.sync_messages import inspection_after_retirement, suspect
 from handlers.rules.telematics import is_seen_by_unit, seen
 from handlers.rules.unit_readings import Taken, take
 from handlers.sync_receipts import first_receipt
-from handlers.unit_store import Attributed, attribute, locked_units, store_unit_readings
+from handlers.unit_store import Attributed, attribute, kept, locked_units, store_unit_readings
 from schemas.asset_plans import HeldMeter, MeterCount
 from schemas.readings import Mark
 from schemas.registry_records import AttemptRow, SyncRow
@@ -43,9 +43,10 @@ async def take_readings(
         accepted = [index for index, one in taken.items() if one.refused is None]
         attributed, view = await attribute(tx, organization_id, [taken[index].reading for index in accepted], rules)
         belongs = dict(zip(accepted, attributed, strict=True))
+        refused = await refusals(tx, writing, attributed)
         for index, one in list(belongs.items()):
-            if refused := refusal(one):
-                taken[index] = taken[index]._replace(refused=refused)
+            if (why := refused.get(reading_no(one.reading))) is not None:
+                taken[index] = taken[index]._replace(refused=why)
                 del belongs[index]
         marks = await store_unit_readings(tx, writing, list(belongs.values()), view)
         await _count(tx, view, first, belongs.values())
@@ -62,8 +63,19 @@ async def _take(
     return {index: take(entry, index, meters, context) for index, entry in entries.items()}
 
 
-def refusal(one: Attributed) -> str | None:
-    """Why a reading is refused, since its asset takes no new inspections."""
+async def refusals(tx: Transaction, writing: Writing, attributed: Sequence[Attributed]) -> dict[int, str]:
+    """Why readings are refused, by number, since their assets take no new inspections.
+
+    That is judged when they come. What was taken once stays so, wherever it stands now, also when it comes again.
+    """
+    found = {reading_no(one.reading): why for one in attributed if (why := _refusal(one)) is not None}
+    if not found:
+        return {}
+    known = await kept(tx, writing, [one.reading for one in attributed if reading_no(one.reading) in found])
+    return {number: why for number, why in found.items() if number not in known}
+
+
+def _refusal(one: Attributed) -> str | None:
     retired_at_us = one.asset.retired_at_us if one.asset else None
     if one.reading.source == "INSPECTION" and retired_at_us is not None and one.reading.at_us > retired_at_us:
         return inspection_after_retirement(one.reading, retired_at_us)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from handlers.by_unit import refusal
+from handlers.by_unit import refusals
 from handlers.ports import Transaction
 from handlers.queries.lists import Number, PageAsked, Viewer, cursor_key
 from handlers.queries.missing_meters import decode_held, find_attempt, show_attempt
@@ -13,6 +13,7 @@ from handlers.references import get_meter
 from handlers.registry import Actor, Writing, apply, begin
 from handlers.registry_view import RegistryRules, RegistryView, view_of_assets
 from handlers.rules.asset_sync import asset_result, plan_held
+from handlers.rules.series_change import reading_no
 from handlers.rules.sync_context import SyncContext
 from handlers.rules.unit_readings import with_unit
 from handlers.unit_store import attribute, locked_units, store_unit_readings
@@ -141,19 +142,20 @@ async def _replay_units(
         return {}
     readings = [reading for one in attempts for reading in one.sound]
     attributed, view = await attribute(tx, writing.organization_id, readings, rules)
-    taken = [one for one in attributed if refusal(one) is None]
+    refused = await refusals(tx, writing, attributed)
+    taken = [one for one in attributed if reading_no(one.reading) not in refused]
     await store_unit_readings(tx, writing, taken, view)
     belongs = {(one.reading.seq, one.reading.position): one for one in attributed}
     replayed = {}
     for one in attempts:
         found = [belongs[reading.seq, reading.position] for reading in one.sound]
-        refused = [text for each in found if (text := refusal(each)) is not None]
+        told = [refused[number] for each in found if (number := reading_no(each.reading)) in refused]
         assets = [each.asset.asset_id for each in found if each.asset is not None]
         replayed[one.row.attempt_id] = Replayed(
             attempt_text(one.row.attempt_id),
             not one.refused,
             assets[0] if assets else None,
-            len(found) - len(refused),
-            (*one.refused, *refused),
+            len(found) - len(told),
+            (*one.refused, *told),
         )
     return replayed

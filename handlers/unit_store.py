@@ -52,6 +52,13 @@ async def attribute(
     return found, view
 
 
+async def kept(tx: Transaction, writing: Writing, readings: Iterable[Reading]) -> set[int]:
+    """The numbers of those readings that are kept already, from an earlier receipt."""
+    places = [(one.unit_id or "", one.at_us, reading_no(one)) for one in readings if one.seq != writing.seq]
+    stored = await tx.registry.unit_readings.at(writing.organization_id, places) if places else []
+    return {row.reading_no for row in stored}
+
+
 async def store_unit_readings(
     tx: Transaction, writing: Writing, readings: Sequence[Attributed], view: RegistryView
 ) -> dict[int, Mark]:
@@ -60,9 +67,7 @@ async def store_unit_readings(
     Those that are kept already, from an earlier receipt, stay as they are.
     """
     organization_id = writing.organization_id
-    places = [(one.unit_id or "", one.at_us, reading_no(one)) for one, _ in readings if one.seq != writing.seq]
-    stored = await tx.registry.unit_readings.at(organization_id, places) if places else []
-    known = {row.reading_no for row in stored}
+    known = await kept(tx, writing, [reading for reading, _ in readings])
     await tx.registry.unit_readings.insert(
         [
             _row(writing, reading, asset.asset_id if asset else None)

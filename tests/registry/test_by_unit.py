@@ -1,11 +1,13 @@
 """Readings by unit: attributed through the pairing in force at their time, waiting without one, and following every refold."""
 
+import itertools
 from typing import Any
 
 import pytest
 
 from handlers.links import link_explicitly, unlink
 from handlers.ports import Transaction
+from handlers.rebuild import rebuild
 from handlers.registry import Actor, begin
 from schemas.wire import time_text
 from tests.support.api import Api
@@ -269,3 +271,31 @@ async def test_a_retired_asset_takes_no_inspection_of_a_unit(registry: RegistryA
     )
     assert [one["status"] for one in answer["results"]] == ["FAILED", "ATTRIBUTED"]
     assert "takes no new inspections" in answer["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["retired", "paired", "linked"])))
+async def test_an_inspection_that_was_taken_stays(registry: RegistryApi, order: tuple[str, ...]) -> None:
+    """Refusal is at the door: one that waited goes to its asset, retired or not, whatever came first; so says a retry too."""
+    late = registry.api.clock() + 60_000_000
+    sent = reading(0, 1) | {"recordedAt": time_text(late), "source": "INSPECTION"}
+    asset_id = (await registry.put_asset(externalAssetId="on A"))["assetId"]
+    (taken,) = (await post(registry, sent, syncBatchId="b"))["results"]
+    assert taken["status"] == "WAITING"
+    for step in order:
+        if step == "retired":
+            await registry.put_asset(externalAssetId="on A", status="RETIRED")
+        elif step == "paired":
+            await registry.api.events(pairing(5, A))
+        else:
+            await relink(registry, {A: asset_id})
+    assert (await waiting(registry), await series(registry, "on A")) == ([], [(1, "NORMAL")])
+    again = await post(registry, sent, syncBatchId="b")
+    assert (again["results"][0]["status"], again["results"][0]["registryAssetId"], again["errors"]) == (
+        "ATTRIBUTED",
+        asset_id,
+        [],
+    )
+    assert [one["status"] for one in (await post(registry, sent))["results"]] == ["FAILED"]
+    done = await rebuild(registry.api.store, registry.api.clock)
+    assert (done.registry_mended, done.digest_before) == (0, done.digest_after)
+    assert await series(registry, "on A") == [(1, "NORMAL")]
