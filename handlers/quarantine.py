@@ -9,7 +9,7 @@ from handlers.ingest import ingest
 from handlers.links import follow_copies
 from handlers.ports import Transaction
 from handlers.refold import load_recorded, plan_from_start, tell, write_plans
-from handlers.rules.intake import Arrival, Batch, Entry, Intake, decode_entry, entry_path, take_in, take_in_feed
+from handlers.rules.intake import EVENTS_MAX, Arrival, Batch, Entry, Intake, decode_entry, entry_path, take_in, take_in_feed
 from handlers.rules.journal_rows import event_record
 from handlers.rules.recording import IDS_PER_COMMIT
 from handlers.unit_ports import Unit
@@ -26,13 +26,20 @@ class Reprocessed(Struct, frozen=True):
     message: str = ""
 
 
-async def reprocess(tx: Transaction, quarantine_id: int, organizations: Collection[str], now_us: int) -> Reprocessed:
+async def reprocess(
+    tx: Transaction, quarantine_id: int, organizations: Collection[str], now_us: int, events_max: int = EVENTS_MAX
+) -> Reprocessed:
     """Try one entry again. `organizations` is the binding of its subscription today; what is applied is known from now on.
+
+    A body with more than `events_max` events keeps waiting.
 
     NotFoundError: there is no such entry. ConflictError: it is resolved or discarded already.
     """
     entry = await _waiting(tx, quarantine_id)
-    result = await (_retry_event if entry.kind == "event" else _retry_body)(tx, entry, organizations, now_us)
+    if entry.kind == "event":
+        result = await _retry_event(tx, entry, organizations, now_us)
+    else:
+        result = await _retry_body(tx, entry, organizations, now_us, events_max)
     if result.state == "resolved":
         await tx.quarantine.set_state(entry.organization_id, quarantine_id, "resolved")
     else:
@@ -118,10 +125,12 @@ async def _source_of(tx: Transaction, batch_id: int) -> str:
     return batches[0].source if batches else "webhook"
 
 
-async def _retry_body(tx: Transaction, entry: QuarantineRecord, organizations: Collection[str], now_us: int) -> Reprocessed:
+async def _retry_body(
+    tx: Transaction, entry: QuarantineRecord, organizations: Collection[str], now_us: int, events_max: int
+) -> Reprocessed:
     """A body that was no batch when it came; its delivery stays the one that it was."""
     delivery = await tx.events.find_delivery(entry.delivery_id)
-    intake = _take_in_again(entry, delivery, organizations)
+    intake = _take_in_again(entry, delivery, organizations, events_max)
     if intake.batch is None:
         problem = intake.problem
         return Reprocessed("waiting", "quarantined", problem.path if problem else "$", problem.message if problem else "")
@@ -129,9 +138,11 @@ async def _retry_body(tx: Transaction, entry: QuarantineRecord, organizations: C
     return Reprocessed("resolved", "duplicate" if answer.message == "duplicate" else "applied")
 
 
-def _take_in_again(entry: QuarantineRecord, delivery: DeliveryRecord | None, organizations: Collection[str]) -> Intake:
+def _take_in_again(
+    entry: QuarantineRecord, delivery: DeliveryRecord | None, organizations: Collection[str], events_max: int
+) -> Intake:
     source = "webhook" if delivery is None else delivery.source
     arrival = Arrival(entry.subscription, source, entry.received_at_us, entry.raw)  # type: ignore[arg-type] # as it was stored
     if delivery is not None and source == "feed":
         return take_in_feed(arrival, delivery.remote or entry.subscription, organizations)
-    return take_in(arrival, organizations)
+    return take_in(arrival, organizations, events_max)

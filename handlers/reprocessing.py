@@ -8,6 +8,7 @@ from msgspec import Struct
 from handlers.ports import Store, Transaction
 from handlers.quarantine import Reprocessed, reprocess
 from handlers.queries.lists import NEWEST, Number, PageAsked, Viewer, cursor_key
+from handlers.rules.intake import EVENTS_MAX
 from schemas.errors import StoreUnavailableError
 from schemas.ids import quarantine_text
 from schemas.journal_records import QuarantineRecord
@@ -58,11 +59,13 @@ async def reprocess_many(
     page: PageAsked,
     binding: Callable[[str], Collection[str]],
     clock: Callable[[], int],
+    events_max: int = EVENTS_MAX,
 ) -> Results:
     """Try waiting entries again, newest first, up to `page.limit` of them, a few in each transaction.
 
-    `binding` gives the organizations of a subscription today. An entry that can't be applied keeps waiting and says why; only a
-    fault of the store passes, and what was resolved before it stays so. InvalidInputError: not a cursor of this list.
+    `binding` gives the organizations of a subscription today; `events_max` is as for `reprocess`. An entry that can't be applied
+    keeps waiting and says why; only a fault of the store passes, and what was resolved before it stays so. InvalidInputError: not
+    a cursor of this list.
     """
     (before,) = cursor_key(page, tuple[Number], (NEWEST,))
     items: list[Result] = []
@@ -83,7 +86,7 @@ async def reprocess_many(
                 from_us=selection.from_us,
                 to_us=selection.to_us,
             )
-            tried = [await _try(tx, row, binding(row.subscription), clock()) for row in rows[:wanted]]
+            tried = [await _try(tx, row, binding(row.subscription), clock(), events_max) for row in rows[:wanted]]
             return tried, rows[:wanted][-1].quarantine_id if rows else before, len(rows) > wanted
 
         tried, before, more = await store.write(work)
@@ -92,10 +95,10 @@ async def reprocess_many(
     return Results(resolved, len(items) - resolved, tuple(items), encode_cursor((before,)) if more else None)
 
 
-async def _try(tx: Transaction, row: QuarantineRecord, organizations: Collection[str], now_us: int) -> Result:
+async def _try(tx: Transaction, row: QuarantineRecord, organizations: Collection[str], now_us: int, events_max: int) -> Result:
     try:
         async with tx.savepoint():
-            return result_of(row.quarantine_id, await reprocess(tx, row.quarantine_id, organizations, now_us))
+            return result_of(row.quarantine_id, await reprocess(tx, row.quarantine_id, organizations, now_us, events_max))
     except StoreUnavailableError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the other entries must not wait for this one

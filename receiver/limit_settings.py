@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from handlers.rules.intake import EVENTS_MAX
 from receiver.setting_types import Count, Days
 from schemas.errors import at
 
@@ -14,6 +15,9 @@ class Limits(Struct, frozen=True):
     """Bounds on everything that can grow."""
 
     body_bytes_max: Annotated[Count, Meta(description="Largest request body, in bytes; a larger one is 413.")] = 16 * MEBIBYTE
+    delivery_events_max: Annotated[
+        Count, Meta(description="Events in one delivery; one with more goes to quarantine as a whole.")
+    ] = EVENTS_MAX
     body_timeout_s: Annotated[Count, Meta(description="How long a request body may take to arrive, in seconds.")] = 30
     head_bytes_max: Annotated[Count, Meta(description="Largest request line and headers together, in bytes; more is 400.")] = (
         65536

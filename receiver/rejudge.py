@@ -45,4 +45,4 @@ class Rejudge:
             headers_text(headers),
             is_json_type(content_type),
         )
-        return take_in(arrival, subscription.organizations)
+        return take_in(arrival, subscription.organizations, self._settings.limits.delivery_events_max)

@@ -93,7 +93,7 @@ class Webhook:
             headers_text(headers),
             is_json_type(request.headers.get("content-type")),
         )
-        intake = await self._decode(arrival, subscription)
+        intake = await _decode(arrival, subscription, limits.delivery_events_max)
         answer = await self._writer.deliver(intake)
         self._metrics.count(name, answer)
         if not arrival.content_type_is_json:
@@ -105,11 +105,11 @@ class Webhook:
             log.warning("batch.conflict", subscription=name, event_batch_id=answer.event_batch_id)
         return Response(_json.encode(answer_body(answer)), media_type="application/json")
 
-    @staticmethod
-    async def _decode(arrival: Arrival, subscription: Subscription) -> Intake:
-        if len(arrival.body) > LARGE_BYTES:
-            return await asyncio.to_thread(take_in, arrival, subscription.organizations)
-        return take_in(arrival, subscription.organizations)
+
+async def _decode(arrival: Arrival, subscription: Subscription, events_max: int) -> Intake:
+    if len(arrival.body) > LARGE_BYTES:
+        return await asyncio.to_thread(take_in, arrival, subscription.organizations, events_max)
+    return take_in(arrival, subscription.organizations, events_max)
 
 
 def answer_body(answer: Answer) -> dict[str, object]:

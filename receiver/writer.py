@@ -28,6 +28,11 @@ class _Waiting(Struct):
     bytes: int
     done: asyncio.Future[Answer | None]
 
+    @property
+    def events(self) -> int:
+        batch = self.item.batch if isinstance(self.item, Intake) else None
+        return len(batch.entries) if batch else 1
+
 
 class Writer:
     """Owns the way of deliveries into the store. `clock` is in microseconds, `on_commit` is called after each commit.
@@ -119,15 +124,17 @@ class Writer:
             await asyncio.sleep(0)
 
     def _take(self) -> list[_Waiting]:
-        """The next group: as many deliveries as one transaction may hold, and bytes as one body may have, or one delivery."""
+        """The next group: as many deliveries as one transaction may hold, and bytes and events as one delivery may have."""
         group: list[_Waiting] = []
-        size = 0
+        bytes_left, events_left = self._limits.body_bytes_max, self._limits.delivery_events_max
         while self._waiting and len(group) < self._limits.group_deliveries_max:
-            if group and size + self._waiting[0].bytes > self._limits.body_bytes_max:
+            following = self._waiting[0]
+            if group and (following.bytes > bytes_left or following.events > events_left):
                 break
             group.append(self._waiting.popleft())
-            size += group[-1].bytes
-        self._count(-size)
+            bytes_left -= following.bytes
+            events_left -= following.events
+        self._count(-sum(waiting.bytes for waiting in group))
         return group
 
     async def _commit(self, items: Sequence[Intake | Rejection]) -> list[Answer | None]:

@@ -20,6 +20,8 @@ from schemas.json_faults import DECODE_ERRORS, as_received, is_json, json_fault,
 from schemas.wire import canonical_json, microseconds
 
 Source = Literal["webhook", "feed", "replay"]
+# Datahub's batches have 500 at most. All of a delivery is one transaction, and takes some kilobytes of memory an event.
+EVENTS_MAX = 20_000
 
 
 class Arrival(Struct, frozen=True, gc=False):
@@ -82,10 +84,10 @@ _peek = msgspec.json.Decoder(_PeekEvent)
 _anything = msgspec.json.Decoder()
 
 
-def take_in(arrival: Arrival, organizations: Collection[str] = ()) -> Intake:
+def take_in(arrival: Arrival, organizations: Collection[str] = (), events_max: int = EVENTS_MAX) -> Intake:
     """Decode a delivery; every entry stands for itself. `organizations` (lower case) binds the subscription, empty = to none.
 
-    Total: whatever the bytes are, there is an answer.
+    Total: whatever the bytes are, there is an answer. One with more events than `events_max` is no batch, as a whole.
     """
     if not arrival.content_type_is_json:
         return Intake(arrival, None, Problem("$", "expected Content-Type application/json"), is_json=is_json(arrival.body))
@@ -93,6 +95,9 @@ def take_in(arrival: Arrival, organizations: Collection[str] = ()) -> Intake:
         envelope = decode_envelope(arrival.body)
     except InvalidInputError as error:
         return _no_batch(arrival, error.problems[0])
+    if len(envelope.events_data) > events_max:
+        many = f"has {len(envelope.events_data)} events: at most {events_max} are taken in one delivery"
+        return Intake(arrival, None, Problem("$.eventsData", many))
     batch_id, source = envelope.event_batch_id.lower(), envelope.event_subscription_id.lower()
     batch_time_us = microseconds(envelope.event_batch_time)
     batch_key = _batch_key(batch_id, envelope.events_data)

@@ -51,8 +51,8 @@ async def reprocess_one(call: Call, _: Filter) -> Response:
 
     async def work(tx: Transaction) -> tuple[int, Reprocessed]:
         record = await find_entry(tx, call.viewer, quarantine_id)
-        organizations = _binding(call, record.subscription)
-        return record.quarantine_id, await reprocess(tx, record.quarantine_id, organizations, now_us)
+        organizations, most = _binding(call, record.subscription), call.services.settings.limits.delivery_events_max
+        return record.quarantine_id, await reprocess(tx, record.quarantine_id, organizations, now_us, most)
 
     number, done = await call.services.store.write(work)
     call.services.changed.notify()
@@ -89,6 +89,7 @@ async def reprocess_all(call: Call, _: Filter) -> Response:
             PageAsked(asked.limit, asked.cursor),
             lambda subscription: _binding(call, subscription),
             call.services.clock,
+            call.services.settings.limits.delivery_events_max,
         )
     finally:
         call.services.changed.notify()

@@ -128,9 +128,10 @@ class _Replay:
     def _decoded(self) -> Generator[tuple[BatchFile, Intake], None, None]:
         """Batches with what they say; a body that is no batch is a fault of its file."""
         bound = self._settings.subscriptions.get(self._name, Subscription()).organizations
+        most = self._settings.limits.delivery_events_max
         with closing(iter(self._reader)) as batches:
             for batch in interruptibly(batches):
-                intake = take_in(Arrival(self._name, "replay", now_us(), batch.body), bound)
+                intake = take_in(Arrival(self._name, "replay", now_us(), batch.body), bound, most)
                 if intake.batch is None:
                     self.faults.append(Fault.of(batch.place, intake.problem))
                 else:

@@ -91,13 +91,13 @@ def binding_of(settings: Settings) -> Callable[[str], Collection[str]]:
 
 async def _reprocess_each(settings: Settings, ids: list[str], items: list[Result]) -> None:
     """Entries by their ids; one that isn't there or doesn't wait keeps no other from being tried."""
-    binding = binding_of(settings)
+    binding, most = binding_of(settings), settings.limits.delivery_events_max
     async with opened_store(settings) as store:
         for quarantine_id in ids:
 
             async def work(tx: Transaction, quarantine_id: str = quarantine_id) -> Result:
                 record = await find_entry(tx, EVERYTHING, quarantine_id)
-                done = await reprocess_entry(tx, record.quarantine_id, binding(record.subscription), now_us())
+                done = await reprocess_entry(tx, record.quarantine_id, binding(record.subscription), now_us(), most)
                 return result_of(record.quarantine_id, done)
 
             try:
@@ -112,7 +112,8 @@ async def _reprocess_many(settings: Settings, viewer: Viewer, selection: Selecti
         with progress("entries") as report:
             while True:
                 one = PageAsked(1, cursor)
-                results = await reprocess_many(store, viewer, selection, one, binding_of(settings), now_us)
+                most = settings.limits.delivery_events_max
+                results = await reprocess_many(store, viewer, selection, one, binding_of(settings), now_us, most)
                 items += results.items
                 report(len(items))
                 cursor = results.next_cursor

@@ -24,6 +24,7 @@ STANDARD = "whsec_" + base64.b64encode(b"a secret of Standard Webhooks 01").deco
 SETTINGS = f"""
 [limits]
 body_bytes_max = 200000
+delivery_events_max = 60
 rejected_deliveries_max = 3
 
 [subscriptions.rotating]
@@ -253,6 +254,18 @@ async def test_too_large(client: httpx2.AsyncClient) -> None:
         pytest.fail("the answer must reach a client that is still sending")
     assert answer.status_code == 413
     assert await units(client) == {}
+
+
+async def test_too_many_events(client: httpx2.AsyncClient) -> None:
+    """A delivery with more events than it may have is kept as a whole in quarantine, and says so; one with as many is applied."""
+    answer = await post(client, batch(*(pairing(minute) for minute in range(61))))
+    assert (answer.status_code, answer.json()["message"]) == (200, "quarantined")
+    (entry,) = await quarantine(client)
+    assert entry["quarantineId"] == answer.json()["quarantineId"]
+    assert (entry["path"], entry["message"]) == ("$.eventsData", "has 61 events: at most 60 are taken in one delivery")
+    again = await client.post(f"/api/v1/quarantine/{entry['quarantineId']}/reprocess")
+    assert again.json()["state"] == "waiting"
+    assert (await post(client, batch(*(pairing(minute) for minute in range(60))))).json()["applied"] == 60
 
 
 async def test_a_truncated_delivery_leaves_nothing(running: ReceiverProcess, client: httpx2.AsyncClient) -> None:

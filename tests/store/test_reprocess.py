@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from handlers.ingest import ingest
 from handlers.quarantine import Reprocessed, discard, reprocess, reprocess_ignored
 from handlers.rebuild import digest, rebuild
+from handlers.rules.intake import Arrival, take_in
 from schemas.errors import ConflictError, NotFoundError
 from schemas.event_decoding import DECODERS
 from schemas.journal_records import BatchRow, QuarantineRecord
@@ -240,3 +242,17 @@ async def test_an_ignored_entry_is_tried_again_once(store: DatabaseStore, monkey
     assert sorted(type(result).__name__ for result in results) == ["ConflictError", "Reprocessed"]
     assert (await batch(store))[-4:] == (1, 0, 0, 0)
     assert len(await rows(store, "SELECT 1 FROM events")) == 1
+
+
+async def test_a_delivery_with_too_many_events_waits_until_it_may_have_so_many(store: DatabaseStore) -> None:
+    """It is kept whole and says how many it has; once as many are allowed it is applied as if it had come then."""
+    arrival = Arrival("default", "webhook", NOW_US, body_of([pairing(minute) for minute in range(3)]))
+    await store.write(lambda tx: ingest(tx, [take_in(arrival, events_max=2)], NOW_US))
+    (entry,) = await waiting(store)
+    why = "has 3 events: at most 2 are taken in one delivery"
+    assert (entry.kind, entry.path, entry.message) == ("body", "$.eventsData", why)
+    still = await store.write(lambda tx: reprocess(tx, entry.quarantine_id, (), LATER_US, 2))
+    assert still == Reprocessed("waiting", "quarantined", "$.eventsData", why)
+    done = await store.write(lambda tx: reprocess(tx, entry.quarantine_id, (), LATER_US, 3))
+    assert done == Reprocessed("resolved", "applied")
+    assert (await batch(store))[-4:] == (3, 0, 0, 0)

@@ -72,6 +72,17 @@ async def test_a_group_is_full_at_its_limit(store: CountingStore, writer: Writer
     assert store.transactions == 2
 
 
+async def test_a_group_has_no_more_events_than_a_delivery_may_have(store: CountingStore) -> None:
+    """Of ten at once with an event each, four are one transaction, four the next, and two the last."""
+    writer = Writer(store, Limits(delivery_events_max=4), Metrics(), lambda: 0, lambda: None)
+    writer.start()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(10):
+            group.create_task(send(writer, 0))
+    await writer.stop()
+    assert store.transactions == 3
+
+
 async def test_one_alone_waits_for_no_time(store: CountingStore, writer: Writer) -> None:
     """A single one is committed after a few rounds of the event loop, in which no time passes."""
     await asyncio.sleep(0.01)
