@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 import msgspec
 import structlog
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from receiver.outward_settings import Log
@@ -108,6 +109,17 @@ def _finish(log: Log, secrets: Iterable[str], stream: TextIO) -> list[Processor]
     return [renderer, redactor(secrets, escaped=False)]
 
 
+def log_retry(details: RetryDetails) -> None:
+    """That something is tried again, why and when; stamina's own line has the arguments besides, whole bodies among them."""
+    structlog.get_logger().warning(
+        "retry.scheduled",
+        what=details.name,
+        attempt=details.retry_num,
+        error=repr(details.caused_by),
+        wait_s=round(details.wait_for, 2),
+    )
+
+
 def configure_logging(log: Log, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
     """Send all logging of the process, structlog's and that of `logging`, to `stream` (standard error unless given).
 
@@ -138,5 +150,6 @@ def configure_logging(log: Log, secrets: Iterable[str] = (), stream: TextIO | No
     )
     logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
     logging.captureWarnings(capture=True)
+    set_on_retry_hooks([log_retry])
     for name in _QUIET_LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)

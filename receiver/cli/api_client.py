@@ -65,7 +65,6 @@ class ApiClient:
         """The answer to a request with this JSON body. RefusedError: there is none, however often it is asked for."""
         sent = ({} if body is None else {"Content-Type": "application/json"}) | (headers or {})
         try:
-            # No function is decorated for it: its arguments, the body among them, would be logged.
             async for attempt in stamina.retry_context(
                 on=_when, attempts=ATTEMPTS, timeout=None, wait_initial=WAIT_INITIAL_S, wait_max=WAIT_MAX_S
             ):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
+import stamina
 import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,6 +39,7 @@ def _as_before() -> Iterator[None]:
     logging.captureWarnings(capture=False)
     root.handlers, root.level = handlers, level
     structlog.reset_defaults()
+    stamina.instrumentation.set_on_retry_hooks(None)
 
 
 def _configured(
@@ -222,8 +224,26 @@ def test_logs_go_to_standard_error() -> None:
 
 
 def test_a_library_may_name_its_logger() -> None:
-    """Some that log through structlog do, such as the one that tries again what failed."""
+    """Some that log through structlog do."""
     stream, _ = _configured()
-    structlog.get_logger("stamina").warning("stamina.retry_scheduled", attempt=1)
+    structlog.get_logger("a library").warning("something.happened", attempt=1)
     (line,) = _lines(stream)
-    assert (line["level"], line["event"], line["attempt"]) == ("warning", "stamina.retry_scheduled", 1)
+    assert (line["level"], line["event"], line["attempt"]) == ("warning", "something.happened", 1)
+
+
+def test_what_is_tried_again_is_told_without_its_arguments() -> None:
+    """A body can be megabytes, a header a secret: a retry says what failed and when it goes on, and nothing of what was sent."""
+    stream, _ = _configured()
+    calls: list[str] = []
+
+    @stamina.retry(on=OSError, attempts=2, wait_initial=0, wait_jitter=0)
+    def send(body: str, *, headers: dict[str, str]) -> None:
+        calls.append(body + headers["X-Key"])
+        if len(calls) == 1:
+            raise ConnectionRefusedError("nobody there")
+
+    send("of the batch", headers={"X-Key": "of the header"})
+    (line,) = _lines(stream)
+    assert (line["event"], line["attempt"], line["wait_s"]) == ("retry.scheduled", 1, 0.0)
+    assert line["error"] == "ConnectionRefusedError('nobody there')"
+    assert "of the" not in stream.getvalue()
