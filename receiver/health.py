@@ -55,7 +55,7 @@ class Health:
 
     async def readyz(self, _: Request) -> Response:
         """The store can be written, its migrations are current, and the writer is alive; else 503 with what isn't so."""
-        checks = {"writer": self._writer.alive, "store": False, "migrations": False}
+        checks = {"writer": self._writer.alive and not self._writer.stalled, "store": False, "migrations": False}
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 checks["migrations"] = not await self._pending()

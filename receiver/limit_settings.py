@@ -19,6 +19,10 @@ class Limits(Struct, frozen=True):
         Count, Meta(description="Events in one delivery; one with more goes to quarantine as a whole.")
     ] = EVENTS_MAX
     body_timeout_s: Annotated[Count, Meta(description="How long a request body may take to arrive, in seconds.")] = 30
+    commit_timeout_s: Annotated[
+        Count,
+        Meta(description="How long a delivery waits for the store, in seconds; longer is 503, though it may be kept."),
+    ] = 30
     head_bytes_max: Annotated[Count, Meta(description="Largest request line and headers together, in bytes; more is 400.")] = (
         65536
     )

@@ -5,12 +5,13 @@ in the way here is 503 (ZF SCALAR, "Error handling and retry logic").
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import msgspec
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -34,6 +35,8 @@ log = structlog.get_logger()
 LARGE_BYTES = 256 * 1024
 CHALLENGE = 'Signature realm="drawbar"'
 
+_Result = TypeVar("_Result")
+
 _json = msgspec.json.Encoder()
 
 
@@ -53,19 +56,22 @@ class Webhook:
     async def receive(self, request: Request) -> Response:
         """Verify, decode, commit, answer; what is refused is counted like what is taken."""
         name = request.path_params["subscription"]
-        status = 500
+        counted = "500"
         try:
             response = await self._receive(request, name)
-            status = response.status_code
+            counted = str(response.status_code)
+        except ClientDisconnect:
+            counted = "disconnected"
+            raise
         except HTTPException as error:
-            status = error.status_code
+            counted = str(error.status_code)
             raise
         except StoreUnavailableError:
-            status = 503
+            counted = "503"
             raise
         finally:
             known = name if name in self._settings.subscriptions else ""
-            self._metrics.deliveries.labels(known, str(status)).inc()
+            self._metrics.deliveries.labels(known, counted).inc()
         return response
 
     async def _receive(self, request: Request, name: str) -> Response:
@@ -82,7 +88,7 @@ class Webhook:
             self._metrics.signature_failures.labels(name, verdict.reason).inc()
             log.warning("delivery.rejected", subscription=name, reason=verdict.reason, remote=remote)
             kept = headers_text(headers, everything=True)
-            await self._writer.reject(Rejection(name, received_at_us, remote, verdict.reason, kept, body))
+            await self._committed(self._writer.reject(Rejection(name, received_at_us, remote, verdict.reason, kept, body)))
             raise unauthorized(verdict.message, challenge=CHALLENGE)
         arrival = Arrival(
             name,
@@ -94,7 +100,7 @@ class Webhook:
             is_json_type(request.headers.get("content-type")),
         )
         intake = await _decode(arrival, subscription, limits.delivery_events_max)
-        answer = await self._writer.deliver(intake)
+        answer = await self._committed(self._writer.deliver(intake))
         self._metrics.count(name, answer)
         if not arrival.content_type_is_json:
             raise unsupported_media_type(members=_quarantined(answer))
@@ -104,6 +110,15 @@ class Webhook:
         if answer.message == "conflict":
             log.warning("batch.conflict", subscription=name, event_batch_id=answer.event_batch_id)
         return Response(_json.encode(answer_body(answer)), media_type="application/json")
+
+    async def _committed(self, waiting: Awaitable[_Result]) -> _Result:
+        """What the writer says. StoreUnavailableError after the time; what is kept all the same is known when sent again."""
+        timeout_s = self._settings.limits.commit_timeout_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await waiting
+        except TimeoutError:
+            raise StoreUnavailableError(f"the store did not answer within {timeout_s} s") from None
 
 
 async def _decode(arrival: Arrival, subscription: Subscription, events_max: int) -> Intake:

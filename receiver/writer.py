@@ -54,6 +54,7 @@ class Writer:
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._committing_since_s: float | None = None
 
     def start(self) -> None:
         """Begin to take deliveries."""
@@ -63,6 +64,12 @@ class Writer:
     def alive(self) -> bool:
         """Whether deliveries are being taken."""
         return self._task is not None and not self._task.done() and not self._closing
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the store has kept a transaction waiting for longer than a delivery may: what came now would wait behind it."""
+        since_s = self._committing_since_s
+        return since_s is not None and time.monotonic() - since_s > self._limits.commit_timeout_s
 
     async def stop(self) -> None:
         """Take no more, commit what was taken, and answer it."""
@@ -85,6 +92,8 @@ class Writer:
     def _enqueue(self, item: Intake | Rejection, size: int) -> asyncio.Future[Answer | None]:
         if not self.alive:
             raise StoreUnavailableError("the service is shutting down")
+        if self.stalled:
+            raise StoreUnavailableError(f"the store has not answered for {self._limits.commit_timeout_s} s")
         full = len(self._waiting) >= self._limits.queue_deliveries_max
         if full or (self._waiting and self._waiting_bytes + size > self._limits.queue_bytes_max):
             raise StoreUnavailableError("too many deliveries are waiting")
@@ -107,11 +116,14 @@ class Writer:
                 await self._settle()
                 continue
             group = self._take()
+            self._committing_since_s = time.monotonic()
             try:
                 answers = await self._commit([waiting.item for waiting in group])
             except Exception as error:  # noqa: BLE001 - whatever it is, the task must live on and the sender must try again
                 self._refuse(group, error)
                 continue
+            finally:
+                self._committing_since_s = None
             for waiting, answer in zip(group, answers, strict=True):
                 if not waiting.done.done():
                     waiting.done.set_result(answer)

@@ -63,6 +63,21 @@ async def test_wrongly_encoded_bodies(client: httpx2.AsyncClient) -> None:
     assert (await quarantine(client))[0]["path"] == "$.eventsData[1].eventData.unitId"
 
 
+async def test_a_sender_that_leaves_was_not_answered(running: ReceiverProcess, client: httpx2.AsyncClient) -> None:
+    """A body that breaks off leaves nothing, and is counted as what it is, not as an error of ours."""
+    url = httpx2.URL(running.url)
+    _, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(b"POST /webhooks/datahub/default HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nxxx")
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    while "drawbar_deliveries_total{" not in (metrics := (await client.get("/metrics")).text):  # noqa: ASYNC110 - the other side is being tested
+        await asyncio.sleep(0.05)
+    counted = [line for line in metrics.splitlines() if line.startswith("drawbar_deliveries_total{")]
+    assert counted == ['drawbar_deliveries_total{answer="disconnected",subscription="default"} 1.0']
+    assert (await client.get("/api/v1/quarantine")).json()["items"] == []
+
+
 HOSTILE = (
     ("unitId", r'"\ud800"'),
     ("unitId", '""'),

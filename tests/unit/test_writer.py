@@ -107,6 +107,23 @@ async def test_what_comes_during_a_commit_is_the_next_transaction(store: Countin
     assert store.transactions == 2
 
 
+async def test_nothing_is_queued_behind_a_store_that_does_not_answer(store: CountingStore) -> None:
+    """Once a transaction takes longer than a delivery may wait, what comes is refused; afterwards all goes on."""
+    writer = Writer(store, Limits(commit_timeout_s=1), Metrics(), lambda: 0, lambda: None)
+    writer.start()
+    store.may_end.clear()
+    first = asyncio.create_task(send(writer, 0))
+    await asyncio.sleep(1.1)
+    assert writer.stalled
+    with pytest.raises(StoreUnavailableError, match="has not answered for 1 s"):
+        await send(writer, 0)
+    store.may_end.set()
+    await first
+    await send(writer, 0)
+    await writer.stop()
+    assert store.transactions == 2
+
+
 async def test_nothing_is_taken_after_the_end(store: CountingStore) -> None:
     """A writer that was stopped refuses, so that the sender tries again."""
     writer = Writer(store, Limits(), Metrics(), lambda: 0, lambda: None)
