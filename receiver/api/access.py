@@ -30,7 +30,7 @@ class Access:
         header = authorization(scope)
         principal = self.authenticator.find(header) if header else None
         if principal is None:
-            self._look(scope)
+            self.look(scope)
             if header is None:
                 raise self.refuse(scope, MISSING)
             principal = await self.authenticator.authenticate(header)
@@ -41,7 +41,7 @@ class Access:
 
     async def sign_in(self, scope: Scope, header: bytes | None) -> Principal:
         """The client of credentials that came another way than in the header. Errors as for `enter`."""
-        self._look(scope)
+        self.look(scope)
         principal = await self.authenticator.authenticate(header) if header else None
         if principal is None:
             raise self.refuse(scope, INVALID)
@@ -57,7 +57,8 @@ class Access:
         scope[_ALLOWANCE] = self._limiter.take(_remote(scope), self._clock())
         return unauthorized(error)
 
-    def _look(self, scope: Scope) -> None:
+    def look(self, scope: Scope) -> None:
+        """See what is left to the address of a request. Raises ProblemError 429 if that is nothing."""
         self._check(scope, self._limiter.look(_remote(scope), self._clock()))
 
     def _check(self, scope: Scope, allowance: Allowance | None) -> None:

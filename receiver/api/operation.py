@@ -118,7 +118,11 @@ class Resource:
         method = request.scope["method"]
         operation = self.operations.get(method)
         public = operation.scope is None if operation else self._public
-        principal = None if public else await access.enter(request.scope)
+        principal = None
+        if public:
+            access.look(request.scope)
+        else:
+            principal = await access.enter(request.scope)
         if operation is None:
             raise self._missing(method)
         if principal and not operation.scopes & principal.scopes:

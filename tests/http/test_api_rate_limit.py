@@ -1,5 +1,7 @@
 """The rate limit: in every answer of the API, and a refusal beyond it."""
 
+import pytest
+
 from receiver.limit_settings import Limits
 from receiver.secret import Secret
 from receiver.settings import Settings
@@ -54,6 +56,14 @@ async def test_tokens_are_counted_with_their_client(sqlite_url: str) -> None:
         token = {"Authorization": f"Bearer {answer.json()['access_token']}"}
         assert (await api.ask(UNITS, token)).headers["x-ratelimit-remaining"] == "0"
         assert (await api.ask(UNITS)).status_code == 429
+
+
+@pytest.mark.parametrize(("method", "status"), [("POST", 400), ("GET", 405)])
+async def test_a_token_that_was_not_asked_for_rightly_tells_the_limit_too(sqlite_url: str, method: str, status: int) -> None:
+    """What is no request for a token says what is left to its address, as every answer of the API does."""
+    async with running_api(sqlite_url, limited(3)) as api:
+        answer = await api.ask("/api/v1/auth/token", {}, method, json={"grant_type": "password"})
+        assert (answer.status_code, answer.headers["x-ratelimit-remaining"]) == (status, "3")
 
 
 async def test_no_limit_says_nothing(sqlite_url: str) -> None:
