@@ -12,9 +12,13 @@ from schemas.errors import InvalidInputError, Problem
 HALF_PAIR = "JSON holds half of a surrogate pair, which is no text"
 NOT_UTF8 = "JSON is not UTF-8"
 TOO_DEEP = "JSON is nested too deep"
+EMPTY = "there is nothing in it, where JSON was expected"
+MARKED = "JSON has a byte order mark before it, which RFC 8259 (section 8.1) forbids"
 
 # What a decoder can raise on hostile bytes: broken JSON and types, broken UTF-8, nesting beyond the stack, impossible dates.
 DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError, InvalidInputError)
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # An escaped pair of surrogates, a lone surrogate (the group), or any other escape.
 _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
@@ -46,7 +50,14 @@ def is_json(body: bytes) -> bool:
 def json_fault(body: bytes) -> Problem | None:
     """Why the bytes are not one; None if they are."""
     error = _unreadable(body)
-    return fault(error, "$").problems[0] if error else None
+    if error is None:
+        return None
+    # What the decoder says of these two helps nobody who looks at them in an editor.
+    if not body.strip():
+        return Problem("$", EMPTY)
+    if body.startswith(_BYTE_ORDER_MARK):
+        return Problem("$", MARKED)
+    return fault(error, "$").problems[0]
 
 
 def _unreadable(body: bytes) -> Exception | None:

@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from handlers.rules.intake import Arrival, decode_entry, take_in
 from schemas.errors import Problem
-from schemas.json_faults import HALF_PAIR, NOT_UTF8, TOO_DEEP, as_received, json_fault, lone_surrogates_marked
+from schemas.json_faults import EMPTY, HALF_PAIR, MARKED, NOT_UTF8, TOO_DEEP, as_received, json_fault, lone_surrogates_marked
 from tests.support.facts import ORGANIZATION, body_of
 from tests.support.store import pairing
 
@@ -34,9 +34,23 @@ def test_marking_can_be_undone(text: str) -> None:
         (b'"\xff"', NOT_UTF8),
         ("{}".encode("utf-16"), NOT_UTF8),
         (b'{"eventBatchId": ', "Input data was truncated"),
+        (b"", EMPTY),
+        (b" \r\n", EMPTY),
+        (b"\xef\xbb\xbf{}", MARKED),
         (b"{}x", "JSON is malformed: trailing characters (byte 3)"),
     ],
-    ids=["deep", "deep and open", "deep objects", "no UTF-8", "UTF-16", "cut off", "more behind it"],
+    ids=[
+        "deep",
+        "deep and open",
+        "deep objects",
+        "no UTF-8",
+        "UTF-16",
+        "cut off",
+        "empty",
+        "blank",
+        "byte order mark",
+        "more behind it",
+    ],
 )
 def test_that_a_body_cannot_be_read_comes_first(body: bytes, message: str) -> None:
     """The reason is why it is no JSON, not what an envelope would have to hold."""
