@@ -67,12 +67,13 @@ def reprocess(
         raise typer.BadParameter("say which: ids, or filters, or --all", param_hint="ID")
     settings, viewer = settings_of(config), viewer_of(organization)
     tried: list[Result] = []
+    refused: list[str] = []
     results: Results | RetriedAll | None = None
     try:
         if ignored:
             results = run(_retry_ignored(settings, viewer, subscription))
         else:
-            run(_reprocess_each(settings, ids, tried) if ids else _reprocess_many(settings, viewer, selection, tried))
+            run(_reprocess_each(settings, ids, tried, refused) if ids else _reprocess_many(settings, viewer, selection, tried))
     except KeyboardInterrupt:
         if not ignored:
             _tell(_summed(tried), as_json=as_json)
@@ -80,7 +81,9 @@ def reprocess(
         raise typer.Exit(INTERRUPTED) from None
     results = results or _summed(tried)
     _tell(results, as_json=as_json)
-    if results.waiting:
+    for line in refused:
+        warn(line)
+    if results.waiting or refused:
         raise typer.Exit(PROBLEMS)
 
 
@@ -89,8 +92,8 @@ def binding_of(settings: Settings) -> Callable[[str], Collection[str]]:
     return settings.organizations_of
 
 
-async def _reprocess_each(settings: Settings, ids: list[str], items: list[Result]) -> None:
-    """Entries by their ids; one that isn't there or doesn't wait keeps no other from being tried."""
+async def _reprocess_each(settings: Settings, ids: list[str], items: list[Result], refused: list[str]) -> None:
+    """Entries by their ids; one that isn't there or doesn't wait is `refused`, and keeps no other from being tried."""
     binding, most = binding_of(settings), settings.limits.delivery_events_max
     async with opened_store(settings) as store:
         for quarantine_id in ids:
@@ -103,7 +106,7 @@ async def _reprocess_each(settings: Settings, ids: list[str], items: list[Result
             try:
                 items.append(await store.write(work))
             except (NotFoundError, ConflictError) as error:
-                items.append(Result(quarantine_id, "waiting", "quarantined", "$", error.message))
+                refused.append(f"{quarantine_id}: {error.message}")
 
 
 async def _reprocess_many(settings: Settings, viewer: Viewer, selection: Selection, items: list[Result]) -> None:

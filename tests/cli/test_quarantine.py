@@ -113,6 +113,15 @@ def test_an_entry_is_tried_again_under_the_binding_of_today(filled: Cli) -> None
     assert one["assetId"] == A
 
 
+def test_what_does_not_wait_is_not_tried_again(filled: Cli) -> None:
+    """An entry that is settled, or isn't there, is told and not counted among those that still wait; the others are tried."""
+    first, second, _ = (entry["quarantineId"] for entry in waiting(filled))
+    filled("quarantine", "discard", first)
+    done = filled("quarantine", "reprocess", first, "qtn_9", second, status=1)
+    assert done.out == "0 resolved, 1 still waiting\n"
+    assert done.err.endswith(f"{first}: the entry is discarded already\nqtn_9: there is no quarantine entry 'qtn_9'\n")
+
+
 def test_all_are_tried_and_each_stands_for_itself(filled: Cli) -> None:
     """What can be read now is resolved, the rest says why it waits, and the exit status says that some do."""
     done = filled("quarantine", "reprocess", "--all", "--json", status=1)
