@@ -57,7 +57,8 @@ def load_settings(config: Path | None = None, environ: Mapping[str, str] | None 
     settings = None if problems else _assemble(Settings, values, (), problems)
     if settings is None:
         faults = "; ".join(f"{problem.path}: {problem.message}" for problem in problems)
-        raise SettingsError(f"{path}: {faults}" if path else faults, tuple(problems))
+        in_file = path and not all(problem.path.startswith(keys.PREFIX) for problem in problems)
+        raise SettingsError(f"{path}: {faults}" if in_file else faults, tuple(problems))
     return settings
 
 

@@ -75,6 +75,15 @@ def test_a_file_that_cannot_be_read_is_named(content: bytes | None, message: str
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_fault_of_the_environment_is_not_laid_on_the_file() -> None:
+    """The file is named where a fault is in it, and left out where all of them are in variables."""
+    for text, message in (("", "DRAWBAR_PORT: expected `int`"), ("host = 1", "some.toml: host: expected `str`, got `int`")):
+        with pytest.raises(SettingsError) as caught:
+            _load(text, {"DRAWBAR_PORT": "abc"})
+        assert caught.value.message.startswith(message)
+
+
+@pytest.mark.usefixtures("folder")
 def test_every_kind_of_value_from_the_file() -> None:
     """Numbers, flags, choices, lists, tables, tables by name and secrets are read from TOML."""
     settings = _load(f"""
