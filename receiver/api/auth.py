@@ -151,9 +151,11 @@ class Authenticator:
         if found is None or not self._stands(found[0]):
             return None
         idle_us = self._clock() - found[1]
-        if idle_us >= self._settings.token_idle_s * SECOND_US:
+        limit_us = self._settings.token_idle_s * SECOND_US
+        if idle_us >= limit_us:
             return None
-        if idle_us >= TOUCH_EVERY_US and hashed not in self._touching:
+        # A use that isn't written down must not make a token that is short of time any shorter.
+        if idle_us >= min(TOUCH_EVERY_US, limit_us // 4) and hashed not in self._touching:
             task = asyncio.create_task(self._touch(hashed))
             self._touching[hashed] = task
             task.add_done_callback(lambda _: self._touching.pop(hashed, None))

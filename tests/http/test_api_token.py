@@ -9,7 +9,9 @@ import pytest
 import pytest_asyncio
 
 from handlers.clients import IssuedClient, revoke_client
-from tests.support.api import Api, basic, bearer, running_api
+from receiver.secret import Secret
+from receiver.settings import Settings
+from tests.support.api import OPERATOR_SECRET, Api, basic, bearer, running_api
 from tests.support.facts import ORGANIZATION
 from tests.support.store import rows
 
@@ -126,6 +128,18 @@ async def test_a_token_is_touched_at_most_once_a_minute(api: Api) -> None:
         assert (await api.ask(UNITS, token)).status_code == 200
         await settled(api)
         assert await used_at(api) - issued == written * 1_000_000
+
+
+async def test_a_short_token_lives_as_long_as_it_is_used(sqlite_url: str) -> None:
+    """Where a token ends within a minute without use, each use counts all the same."""
+    async with running_api(sqlite_url, Settings(operator_secret=Secret(OPERATOR_SECRET), token_idle_s=30)) as api:
+        token = bearer(await token_of(api, await api.client(ORGANIZATION)))
+        for _ in range(10):
+            api.clock.move(20)
+            assert (await api.ask(UNITS, token)).status_code == 200
+            await settled(api)
+        api.clock.move(30)
+        await api.refused(401, UNITS, token)
 
 
 async def test_a_token_ends_with_its_client(api: Api) -> None:
