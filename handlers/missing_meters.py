@@ -13,6 +13,7 @@ from handlers.references import get_meter
 from handlers.registry import Actor, Writing, apply, begin
 from handlers.registry_view import RegistryRules, RegistryView, view_of_assets
 from handlers.rules.asset_sync import asset_result, plan_held
+from handlers.rules.held_meters import LastWords, fields_said, still_said
 from handlers.rules.series_change import reading_no
 from handlers.rules.sync_context import SyncContext
 from handlers.rules.unit_readings import with_unit
@@ -24,7 +25,10 @@ from schemas.ids import attempt_text
 from schemas.missing_meters import MissingMeter, ReplayAnswer, Replayed, ReplayRequest
 from schemas.readings import Reading
 from schemas.registry_records import AttemptRow
-from schemas.wire import encode_cursor
+from schemas.wire import encode_cursor, to_json_text
+
+# So many are in memory at once.
+ATTEMPTS_AT_A_TIME = 1000
 
 
 class _Held(NamedTuple):
@@ -92,12 +96,15 @@ async def _replay(
             await tx.registry.missing_meters.resolve(organization_id, one.row.attempt_id, now_us, actor.name)
             if not one.refused and one.row.replayed_at_us is None:
                 await tx.registry.missing_meters.mark_replayed(organization_id, one.row.attempt_id, now_us)
+            elif one.held.fields is not None:
+                applied = to_json_text(replace(decode_held(one.row.held), applied=True))
+                await tx.registry.missing_meters.put_held(organization_id, one.row.attempt_id, applied)
     return [done[row.attempt_id] for row in rows]
 
 
 def _read(row: AttemptRow, meter: Meter, rules: RegistryRules, now_us: int) -> _Held:
     held = decode_held(row.held)
-    if row.replayed_at_us is not None:  # what was said of the assignment was applied then, and may have been taken back since
+    if row.replayed_at_us is not None or held.applied:  # what was said of the assignment may have been taken back since
         held = replace(held, fields=None)
     taken = [with_unit(reading, meter, _context(row, rules, now_us)) for reading in held.readings]
     refused = dict.fromkeys(one.refused for one in taken if one.refused is not None)
@@ -116,7 +123,8 @@ async def _replay_assets(
     code = attempts[0].row.meter_code
     asset_ids = sorted({one.row.asset_id or "" for one in attempts})
     view = await view_of_assets(tx, writing.organization_id, asset_ids, [code], rules)
-    plans = [(one, _plan(one, view, rules, writing.now_us)) for one in attempts]
+    last = await _last_words(tx, writing.organization_id, code, asset_ids, min(one.row.attempt_id for one in attempts))
+    plans = [(one, _plan(one, view, last, rules, writing.now_us)) for one in attempts]
     marks = await apply(tx, writing, [plan for _, plan in plans], view)
     return {
         one.row.attempt_id: Replayed(
@@ -130,9 +138,22 @@ async def _replay_assets(
     }
 
 
-def _plan(one: _Held, view: RegistryView, rules: RegistryRules, now_us: int) -> AssetPlan:
+async def _last_words(
+    tx: Transaction, organization_id: str, meter_code: str, asset_ids: Sequence[str], after: int
+) -> dict[tuple[str, str], int]:
+    """Of each field of assets' assignments of a meter the last attempt, of those after a number, that said something of it."""
+    last: dict[tuple[str, str], int] = {}
+    while page := await tx.registry.missing_meters.assignments(organization_id, meter_code, asset_ids, after, ATTEMPTS_AT_A_TIME):
+        for attempt_id, asset_id, held in page:
+            last.update(((asset_id, name), attempt_id) for name in fields_said(decode_held(held)))
+        after = page[-1][0]
+    return last
+
+
+def _plan(one: _Held, view: RegistryView, last: LastWords, rules: RegistryRules, now_us: int) -> AssetPlan:
     (asset,) = (asset for asset in view.index.assets() if asset.asset_id == one.row.asset_id)
-    return plan_held(one.held, asset, view.index, _context(one.row, rules, now_us))
+    held = still_said(one.held, asset.asset_id, one.row.attempt_id, last)
+    return plan_held(held, asset, view.index, _context(one.row, rules, now_us))
 
 
 async def _replay_units(

@@ -14,12 +14,15 @@ Outcome = Literal["CREATED", "UPDATED", "DISABLED"]
 class HeldMeter(Struct, frozen=True, gc=False):
     """What was sent for a meter that doesn't exist, kept so that it can be applied once the meter does.
 
-    `fields` is None where only readings came. A reading's `unit` is as sent.
+    `fields` is None where only readings came; `cleared` are the names of those sent as null. A reading's `unit` is as sent.
+    `applied`: the fields were, though some reading is still held back.
     """
 
     meter_code: str
     fields: Assignment | None = None
     readings: tuple[Reading, ...] = ()
+    cleared: tuple[str, ...] = ()
+    applied: bool = False
 
     @property
     def sync_type(self) -> SyncType:

@@ -58,6 +58,23 @@ class MissingMeterTable:
             resolved_by=resolved_by,
         )
 
+    async def assignments(
+        self, organization_id: str, meter_code: str, asset_ids: Sequence[str], after: int, limit: int
+    ) -> list[tuple[int, str, str]]:
+        """What attempts with assignments held back for assets, after a number, oldest first."""
+        return await self._connection.fetch(
+            SQL["assignment_attempts"],
+            organization_id=organization_id,
+            meter_code=meter_code,
+            asset_ids=asset_ids,
+            after=after,
+            limit=limit,
+        )
+
+    async def put_held(self, organization_id: str, attempt_id: int, held: str) -> None:
+        """Something else is held back by an attempt, or in another state."""
+        await self._connection.execute(SQL["put_held"], organization_id=organization_id, attempt_id=attempt_id, held=held)
+
     async def mark_replayed(self, organization_id: str, attempt_id: int, now_us: int) -> None:
         """What an attempt held back was applied."""
         await self._connection.execute(

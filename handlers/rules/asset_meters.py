@@ -1,11 +1,10 @@
 """The meters and readings of one entry: what is assigned, what is stored, what is held back, and what is warned of."""
 
-from typing import Any
-
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
 from handlers.rules.asset_index import AssetIndex
+from handlers.rules.assignment_fields import cleared_fields, said_fields
 from handlers.rules.effective import effective, tracked
 from handlers.rules.meter_units import unit_fault, unit_hint
 from handlers.rules.sync_context import SyncContext, Warnings
@@ -132,11 +131,11 @@ class MeterWork:
         code = meter.meter_code
         if code not in self._index.meters:
             held = self._hold(code)
-            fields = _said(held.fields or Assignment(), meter)
-            self.held[code] = replace(held, fields=fields)
+            said = said_fields(held.fields or Assignment(), meter)
+            self.held[code] = replace(held, fields=said, cleared=cleared_fields(held.cleared, meter))
             return
         layer = self._layers.get(code)
-        said, seq = _said((layer or _NOTHING).fields, meter), layer.equipment_seq if layer else None
+        said, seq = said_fields((layer or _NOTHING).fields, meter), layer.equipment_seq if layer else None
         if meter.equipment_status is not UNSET:
             seq = None if meter.equipment_status is None else max(self.context.seq, seq or 0)
         if layer is None or said is not layer.fields or seq != layer.equipment_seq:
@@ -169,23 +168,3 @@ class MeterWork:
             source=sent.source or "SYNC",
             note=sent.note,
         )
-
-
-def _said(fields: Assignment, meter: MeterEntry) -> Assignment:
-    """An explicit layer after an entry of `meters`: absent leaves, null takes the field out; itself if that says nothing new."""
-    changed: dict[str, Any] = {}
-    for name, given in (
-        ("is_active", meter.is_active),
-        ("is_applicable", meter.is_applicable),
-        ("equipment_status", meter.equipment_status),
-        ("initial_reading", meter.initial_reading),
-        ("installed_at_us", microseconds(meter.installed_at) if meter.installed_at else meter.installed_at),
-        ("expected_from_sync", meter.expected_from_sync),
-        ("validation_thresholds", meter.validation_thresholds),
-    ):
-        if given is UNSET:
-            continue
-        stored, value = getattr(fields, name), UNSET if given is None else given
-        if stored is not value and (stored is UNSET or value is UNSET or not same_json(stored, value)):
-            changed[name] = value
-    return replace(fields, **changed) if changed else fields

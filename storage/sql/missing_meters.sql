@@ -47,6 +47,20 @@ WHERE organization_id = :organization_id AND attempt_id = :attempt_id AND state 
 UPDATE missing_meter_attempts SET state = 'resolved', resolved_at_us = :now_us, resolved_by = :resolved_by
 WHERE organization_id = :organization_id AND meter_code = :meter_code AND state = 'open'
 
+-- name: assignment_attempts
+-- What attempts with an assignment held back for a meter of some assets, oldest first.
+SELECT attempt_id, asset_id, held
+FROM missing_meter_attempts
+WHERE organization_id = :organization_id AND meter_code = :meter_code AND attempt_id > :after
+  AND sync_type = 'ASSIGNMENT' AND asset_id in_list(:asset_ids)
+ORDER BY attempt_id
+LIMIT :limit
+
+-- name: put_held
+-- Another state of what an attempt holds back.
+UPDATE missing_meter_attempts SET held = :held
+WHERE organization_id = :organization_id AND attempt_id = :attempt_id
+
 -- name: mark_replayed
 -- What an attempt held back was applied.
 UPDATE missing_meter_attempts SET replayed_at_us = :now_us

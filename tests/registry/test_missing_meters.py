@@ -189,6 +189,56 @@ async def test_readings_refused_for_their_unit_stay_held_back(registry: Registry
     assert await values(registry) == [5.5]
 
 
+@pytest.mark.parametrize("way", ["in one call", "page by page", "oldest first", "newest first"])
+async def test_of_several_attempts_the_latest_word_counts(registry: RegistryApi, way: str) -> None:
+    """However attempts on one asset are replayed, each field is as if the meter had existed all the time, cleared ones too."""
+    for said in (
+        {"isActive": False, "initialReading": 1, "equipmentStatus": "EQUIPPED", "isApplicable": False},
+        {"isActive": True, "initialReading": 2, "expectedFromSync": True},
+        {"initialReading": None, "equipmentStatus": "NOT_EQUIPPED"},
+    ):
+        await registry.put_asset(meters=[{"meterCode": FUEL, **said}])
+        await registry.put_asset(externalAssetId="B", meters=[{"meterCode": FUEL, "isActive": False}])
+    await create(registry)
+    attempts = await registry.items("missing-meters")
+    if way == "in one call":
+        await registry.post("missing-meters/replay", {"meterCode": FUEL})
+    elif way == "page by page":
+        for _ in attempts:
+            await registry.post("missing-meters/replay", {"meterCode": FUEL, "limit": 1})
+    else:
+        for attempt in reversed(attempts) if way == "oldest first" else attempts:
+            await registry.post(f"missing-meters/{attempt['missingMeterId']}/replay")
+    (meter,) = await registry.items("assets/A/meters")
+    expected = {
+        "isActive": True,
+        "initialReading": None,
+        "expectedFromSync": True,
+        "equipmentStatus": "NOT_EQUIPPED",
+        "isApplicable": False,
+    }
+    assert {name: meter[name] for name in expected} == expected
+    (meter,) = await registry.items("assets/B/meters")
+    assert meter["isActive"] is False
+
+
+async def test_fields_are_applied_once_while_readings_wait(registry: RegistryApi) -> None:
+    """A replay that refuses a reading has applied the assignment: what was taken back since then doesn't come again."""
+    await registry.put_asset(meters=[SENT])
+    await create(registry, "GALLON")
+    for _ in range(2):
+        (replayed,) = (await registry.post("missing-meters/replay", {"meterCode": FUEL}))["items"]
+        assert replayed["replayed"] is False
+        await registry.put_asset(meters=[{"meterCode": FUEL, "isActive": None}])
+    await create(registry, status=200)
+    await registry.post("missing-meters/replay", {"meterCode": FUEL})
+    assert await values(registry) == [5.5]
+    (meter,) = await registry.items("assets/A/meters")
+    assert (meter["isActive"], meter["isApplicable"]) == (True, False)
+    (attempt,) = await registry.items("missing-meters")
+    assert attempt["assignment"]["isActive"] is False
+
+
 async def test_all_attempts_on_a_meter_in_one_call(registry: RegistryApi) -> None:
     """What many syncs sent in vain is applied in the order in which it came, in pages, and only once."""
     await registry.refused(404, "missing-meters/replay", method="POST", json={"meterCode": FUEL})

@@ -18,6 +18,7 @@ from handlers.registry import Actor
 from handlers.registry_view import RegistryRules
 from handlers.rules.asset_sync import plan_held
 from handlers.rules.effective import effective
+from handlers.rules.held_meters import fields_said, still_said
 from handlers.rules.series_rows import newest_reading
 from handlers.rules.sync_context import SyncContext
 from schemas.asset_plans import HeldMeter
@@ -74,8 +75,12 @@ class Beside:
 
     def replay(self, code: str) -> None:
         """Apply what was held back for a meter in both, once."""
-        for key in [key for key in self.held if key[2] == code]:
+        keys = [key for key in self.held if key[2] == code]
+        numbers = {key: number for number, key in enumerate(keys)}
+        last = {(self.held[key][0], name): numbers[key] for key in keys for name in fields_said(self.held[key][1])}
+        for key in keys:
             asset_id, held, at_us = self.held.pop(key)
+            held = still_said(held, asset_id, numbers[key], last)
             (asset,) = (asset for asset in self.model.index.assets() if asset.asset_id == asset_id)
             context = SyncContext(key[0], at_us, self.now_us, self.model.missing_unit)
             self.model.keep(plan_held(held, asset, self.model.index, context))
