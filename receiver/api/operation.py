@@ -15,7 +15,7 @@ from handlers.ports import Result, Work
 from handlers.queries.lists import Filter, PageAsked, Viewer
 from receiver.api.access import Access, answer_headers
 from receiver.api.auth import Principal
-from receiver.api.problems import ProblemError, forbidden
+from receiver.api.problems import NOTHING_HERE, ProblemError, forbidden, wrong_method
 from receiver.api.query import QueryReader
 from receiver.services import Services
 from schemas.wire import to_json
@@ -133,9 +133,9 @@ class Resource:
 
     def _missing(self, method: str) -> ProblemError:
         if not self.operations:
-            return ProblemError(404, "there is nothing at this path")
+            return ProblemError(404, NOTHING_HERE)
         allowed = ", ".join(sorted(self.operations))
-        return ProblemError(405, f"{method} is not possible here", headers={"Allow": allowed})
+        return ProblemError(405, wrong_method(method), headers={"Allow": allowed})
 
 
 def routes_of(operations: Sequence[Operation]) -> list[Route]:

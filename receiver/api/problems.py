@@ -21,6 +21,7 @@ CONTENT_TYPE = "application/problem+json"
 # Datahub tries again at once, after 5 s, 30 s, 5 min and 30 min; other clients are asked to wait as long as its first pause.
 RETRY_AFTER_S = 5
 CHALLENGE = 'Basic realm="drawbar", charset="UTF-8", Bearer realm="drawbar"'
+NOTHING_HERE = "there is nothing at this path"
 _STATUS: dict[type[DrawbarError], int] = {
     InvalidInputError: 400,
     NotFoundError: 404,
@@ -43,6 +44,11 @@ class ProblemError(HTTPException):
         super().__init__(status, error, headers)
         self.problems = problems
         self.members = members or {}
+
+
+def wrong_method(method: str) -> str:
+    """What 405 says."""
+    return f"{method} is not possible here"
 
 
 def bad_request(error: str, problems: Sequence[Problem] = ()) -> ProblemError:
@@ -127,10 +133,16 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         raise error
     if error.status_code < http.HTTPStatus.BAD_REQUEST:
         return Response(status_code=error.status_code, headers=error.headers)
-    problem = error if isinstance(error, ProblemError) else ProblemError(error.status_code, error.detail, headers=error.headers)
+    problem = error if isinstance(error, ProblemError) else _routing_problem(request, error)
     if problem.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
         problem.headers = {**(problem.headers or {}), **_allow(request)}
     return problem_response(request.scope, problem)
+
+
+def _routing_problem(request: Request, error: HTTPException) -> ProblemError:
+    """Starlette's own errors, in words that say more than their titles do."""
+    said = {404: NOTHING_HERE, 405: wrong_method(request.method)}.get(error.status_code, error.detail)
+    return ProblemError(error.status_code, said, headers=error.headers)
 
 
 def _allow(request: Request) -> dict[str, str]:

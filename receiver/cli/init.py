@@ -44,7 +44,7 @@ def init(config: ConfigOption = None) -> None:
         path.unlink()  # so that the same command can be given again once its trouble is over
         raise
     say(f"wrote {path} with fresh secrets, readable by you alone")
-    say(f"made the database {shown_database(settings.database)} with the API client {OPERATOR_ID}")
+    say(f"the database {shown_database(settings.database)} is ready, with the API client {OPERATOR_ID}")
     for variable in SECRETS:
         if os.environ.get(variable):
             warn(f"{variable} is set, and wins over what stands in {path}")

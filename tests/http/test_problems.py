@@ -77,7 +77,9 @@ def _problem(answer: httpx2.Response, status: int, path: str = "/fail") -> dict[
 
 def test_an_unknown_path_is_404() -> None:
     """What doesn't exist is a problem that names the path, without its query."""
-    assert set(_problem(_client().get("/nowhere?secret=1"), 404, "/nowhere")) == MEMBERS
+    body = _problem(_client().get("/nowhere?secret=1"), 404, "/nowhere")
+    assert set(body) == MEMBERS
+    assert body["error"] == "there is nothing at this path"
 
 
 def test_the_instance_is_a_uri_reference() -> None:
@@ -96,7 +98,7 @@ def test_the_instance_is_a_uri_reference() -> None:
 def test_a_wrong_method_is_405_with_every_allowed_one(method: str, path: str, allowed: str) -> None:
     """`Allow` names all methods of a path, also where several routes share it."""
     answer = _client().request(method, path)
-    _problem(answer, 405, path)
+    assert _problem(answer, 405, path)["error"] == f"{method} is not possible here"
     assert answer.headers["allow"] == allowed
 
 
