@@ -5,6 +5,7 @@ the settings, so that one inside a message, an error or a traceback goes too.
 """
 
 import functools
+import io
 import json
 import logging
 import os
@@ -16,9 +17,10 @@ from typing import Any, TextIO
 import msgspec
 import structlog
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from receiver.outward_settings import Log
+from receiver.printable import printable, printable_lines
 
 HIDDEN = "[secret]"
 # Shorter ones would be found in ordinary words.
@@ -29,6 +31,8 @@ _SECRET_WORDS = frozenset(
 )
 # These name every request with its query, or every statement with its parameters, or say again what our own events say.
 _QUIET_LIBRARIES = ("httpx", "httpx2", "httpcore", "httpcore2", "aiosqlite", "asyncio", "uvicorn")
+# As libraries hand them over: texts of several lines.
+_TRACEBACKS = frozenset({"exception", "stack"})
 
 
 @functools.lru_cache(maxsize=4096)
@@ -82,6 +86,21 @@ def render_json(_: WrappedLogger, __: str, event_dict: EventDict) -> str:
         return json.dumps({str(key): repr(value) for key, value in line.items()})
 
 
+def harmless(_: WrappedLogger, __: str, event_dict: EventDict) -> EventDict:
+    """Show control characters by their escapes, where a line is text: paths and names come from anybody, and terminals obey."""
+    for key, value in event_dict.items():
+        if isinstance(value, str):
+            event_dict[key] = printable_lines(value) if key in _TRACEBACKS else printable(value)
+    return event_dict
+
+
+def _traceback(stream: TextIO, error: ExcInfo) -> None:
+    """Without local variables, which structlog's own choice of traceback shows."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, error)
+    stream.write(printable_lines(text.getvalue()))
+
+
 class _Lines:
     """Writes finished lines. A log that can't be written must not fail the delivery that it is about."""
 
@@ -104,9 +123,8 @@ def _finish(log: Log, secrets: Iterable[str], stream: TextIO) -> list[Processor]
         transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         return [structlog.processors.ExceptionRenderer(transformer), render_json, redactor(secrets, escaped=True)]
     colors = stream.isatty() and not os.environ.get("NO_COLOR")
-    # The renderer's own choice of traceback shows local variables.
-    renderer = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
-    return [renderer, redactor(secrets, escaped=False)]
+    renderer = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=_traceback)
+    return [harmless, renderer, redactor(secrets, escaped=False)]
 
 
 def log_retry(details: RetryDetails) -> None:

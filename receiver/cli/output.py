@@ -7,30 +7,21 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from receiver.printable import printable, printable_lines
 from schemas.wire import to_json
 
 # Off a terminal there is no width to fold rows to.
 _ANY_WIDTH = 100_000
 
 
-def printable(value: object) -> str:
-    """A value as text without control characters: what was received can hold any, escape sequences among them."""
-    text = "-" if value is None else str(value)
-    return text if text.isprintable() else "".join(map(_visible, text))
-
-
-def _visible(character: str) -> str:
-    return character if character.isprintable() else ascii(character)[1:-1]
-
-
 def say(text: str) -> None:
     """A line for the reader on standard output; line breaks stay."""
-    typer.echo("\n".join(map(printable, text.split("\n"))))
+    typer.echo(printable_lines(text))
 
 
 def warn(text: str) -> None:
     """The same on standard error, where it is in nobody's way who reads the output."""
-    typer.echo("\n".join(map(printable, text.split("\n"))), err=True)
+    typer.echo(printable_lines(text), err=True)
 
 
 def print_json(value: object) -> None:

@@ -58,6 +58,19 @@ def _lines(stream: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
+def test_what_was_received_cannot_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In text control characters are shown by their escapes, on one line; what draws colours is the log's alone."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream, log = _configured(_Terminal())
+    log.info("http.request", path="/\x1b[2Jx", remote="a\nb\x9bm", names=["\x1b[31m"], error=ValueError("\x1b]0;"))
+    assert "path=/\\x1b[2Jx" in stream.getvalue()
+    assert stream.getvalue().removesuffix("\n").isprintable()
+    log.error("it.failed", exc_info=ValueError("\x1b[2J"))
+    lines = stream.getvalue().split("\n")
+    assert len(lines) > 2
+    assert all(map(str.isprintable, lines))
+
+
 def test_json_where_there_is_no_terminal() -> None:
     """Without a terminal each event is one line of JSON with time, level, event, its fields and what is bound."""
     stream, log = _configured()
