@@ -12,7 +12,7 @@ from handlers.rules.sync_messages import inspection_after_retirement, meter_not_
 from schemas.asset_plans import HeldMeter, MeterPlan
 from schemas.asset_sync import AssetEntry, CurrentReading, HistoricalReading, MeterEntry
 from schemas.asset_sync_decoding import thresholds_of
-from schemas.assets import Asset, Assignment, EffectiveAssignment, Explicit, Meter, Telematics
+from schemas.assets import Asset, AssetStatus, Assignment, EffectiveAssignment, Explicit, Meter, Telematics
 from schemas.decimals import same_json
 from schemas.readings import Reading
 from schemas.wire import microseconds
@@ -115,9 +115,9 @@ class MeterWork:
         """The codes of all meters that the asset has now, said or implied."""
         return sorted(self._layers.keys() | self.implied.keys())
 
-    def effective(self, code: str) -> EffectiveAssignment:
-        """What holds of one of them now, but for what readings say of its equipment."""
-        return effective(self._layers.get(code), self.asset.status, implied=code in self.implied)
+    def effective(self, code: str, status: AssetStatus | None = None) -> EffectiveAssignment:
+        """What holds of one of them now, or on an asset of that status, but for what readings say of its equipment."""
+        return effective(self._layers.get(code), status or self.asset.status, implied=code in self.implied)
 
     def tracked(self, code: str) -> EffectiveAssignment:
         """As much of that as telematics heed."""

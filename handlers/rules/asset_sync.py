@@ -155,13 +155,21 @@ def _plan(
 
 
 def _assignment_changes(before: Asset | None, work: MeterWork, changed: Iterable[MeterPlan]) -> Iterator[Change]:
-    """The assignments whose effective values change, those that the asset's own status turns on or off among them."""
+    """The assignments whose effective values change, those that the asset's own status turns on or off among them.
+
+    What is said of `isActive` on an asset that isn't is told too: it holds once the asset is, which another may bring about.
+    """
     same_status = before is not None and before.status == work.asset.status
     for code in sorted(meter.meter_code for meter in changed) if same_status else work.assigned():
         explicit, implied = work.stored.get(code), code in work.implied
         known = before is not None and (explicit is not None or implied)
         was = effective(explicit, before.status, implied=implied) if before and known else None
         yield from assignment_changes(code, was, work.effective(code))
+        if work.asset.status != "ACTIVE":
+            said_before = effective(explicit, "ACTIVE", implied=implied).is_active
+            said_now = work.effective(code, "ACTIVE").is_active
+            if said_before != said_now:
+                yield Change("said.isActive", said_before, said_now, code)
 
 
 def _counts(work: MeterWork) -> tuple[MeterCount, ...]:

@@ -163,6 +163,35 @@ async def test_who_changed_what(registry: RegistryApi, api: Api) -> None:
     assert (oldest["at"], newest["at"]) == (asset["createdAt"], asset["updatedAt"])
 
 
+async def test_what_is_said_of_a_meter_on_an_asset_that_is_off(registry: RegistryApi, api: Api) -> None:
+    """It shows only once the asset is back, and another may bring it back: who said it is told when it was said."""
+    meters = [{"meterCode": "ODOMETER_KM"}, {"meterCode": "HOURS", "isActive": False}]
+    await registry.put_asset(externalAssetId="T1", status="INACTIVE", meters=meters)
+    organization_id = (await registry.get("assets/T1"))["organizationId"]
+    other = RegistryApi(api, await api.credentials(organization_id, "sync"))
+    turned = [{"meterCode": "ODOMETER_KM", "isActive": False}, {"meterCode": "HOURS", "isActive": None}]
+    for _ in range(2):
+        await other.put_asset(externalAssetId="T1", meters=turned)
+    await registry.put_asset(externalAssetId="T1", status="ACTIVE")
+    back, said, first = await registry.items("assets/T1/history")
+    assert first["actor"] == back["actor"] != said["actor"]
+    assert first["changes"][-5:] == [
+        {"field": "assigned", "from": False, "to": True, "meterCode": "HOURS"},
+        {"field": "isActive", "from": True, "to": False, "meterCode": "HOURS"},
+        {"field": "said.isActive", "from": True, "to": False, "meterCode": "HOURS"},
+        {"field": "assigned", "from": False, "to": True, "meterCode": "ODOMETER_KM"},
+        {"field": "isActive", "from": True, "to": False, "meterCode": "ODOMETER_KM"},
+    ]
+    assert said["changes"] == [
+        {"field": "said.isActive", "from": False, "to": True, "meterCode": "HOURS"},
+        {"field": "said.isActive", "from": True, "to": False, "meterCode": "ODOMETER_KM"},
+    ]
+    assert back["changes"] == [
+        {"field": "status", "from": "INACTIVE", "to": "ACTIVE"},
+        {"field": "isActive", "from": False, "to": True, "meterCode": "HOURS"},
+    ]
+
+
 async def test_an_event_is_who_changed_it(registry: RegistryApi) -> None:
     """What a pairing changed of an asset is told with the key of its event."""
     await registry.put_asset(externalAssetId="T1", serial=TOLD_VIN)
