@@ -1,0 +1,1 @@
+-- For PostgreSQL alone: SQLite puts rows anew in their place.
