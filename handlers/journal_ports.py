@@ -100,7 +100,7 @@ class Events(Protocol):
     async def find_delivery(self, delivery_id: int) -> DeliveryRecord | None: ...
 
     async def drop_bodies(self, before_us: int) -> int:
-        """Forget the bodies of deliveries received before a time; how many."""
+        """Forget the bodies of deliveries received before a time, oldest first; how many. Again, until it is none."""
         ...
 
     async def last_delivery(self, subscription: str) -> int | None:

@@ -108,16 +108,14 @@ class Duties:
     async def _retain(self) -> None:
         retention, now_us = self._settings.retention, self._clock()
 
-        async def work(tx: Transaction) -> int:
+        async def work(tx: Transaction) -> None:
             await tx.clients.drop_idle_tokens(now_us - self._settings.token_idle_s * SECOND_US)
             if retention.rejected_days is not None:
                 await tx.rejected.drop_before(now_us - retention.rejected_days * DAY_US)
-            if retention.raw_bodies_days is None:
-                return 0
-            return await tx.events.drop_bodies(now_us - retention.raw_bodies_days * DAY_US)
 
-        if dropped := await self._store.write(work):
-            log.info("bodies.dropped", deliveries=dropped, days=retention.raw_bodies_days)
+        await self._store.write(work)
+        if retention.raw_bodies_days is not None:
+            await self._drop_bodies(now_us - retention.raw_bodies_days * DAY_US)
         if retention.patches_days is not None:
             await self._drop_patches(now_us - retention.patches_days * DAY_US)
         if retention.providers_days is not None:
@@ -125,8 +123,13 @@ class Duties:
         if retention.alerts_days is not None:
             await self._drop_alerts(now_us - retention.alerts_days * DAY_US)
 
+    async def _drop_bodies(self, before_us: int) -> None:
+        """Some in each transaction, so that no delivery waits long: the first time there can be years of them."""
+        while dropped := await self._store.write(lambda tx: tx.events.drop_bodies(before_us)):
+            log.info("bodies.dropped", deliveries=dropped, days=self._settings.retention.raw_bodies_days)
+
     async def _drop_patches(self, before_us: int) -> None:
-        """Some jobs in each transaction, so that nobody waits long."""
+        """The same for bulk patches that have ended."""
         while dropped := await self._store.write(lambda tx: tx.patches.drop_ended(before_us)):
             log.info("patches.dropped", jobs=dropped, days=self._settings.retention.patches_days)
 

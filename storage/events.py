@@ -8,6 +8,7 @@ from storage.rows import decode_meaning
 from storage.statements import load
 
 SQL = load("events")
+_BODIES_AT_ONCE = 500
 
 
 def _event(row: Row) -> EventRow:
@@ -77,8 +78,8 @@ class EventTables:
         return DeliveryRecord(*row) if row else None
 
     async def drop_bodies(self, before_us: int) -> int:
-        """Forget the bodies of deliveries received before a time; how many."""
-        return await self._connection.execute(SQL["drop_bodies"], before_us=before_us)
+        """Forget the bodies of deliveries received before a time, so many in one transaction at most; how many."""
+        return await self._connection.execute(SQL["drop_bodies"], before_us=before_us, limit=_BODIES_AT_ONCE)
 
     async def last_delivery(self, subscription: str) -> int | None:
         """When a subscription last heard from Datahub."""

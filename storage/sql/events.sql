@@ -86,8 +86,11 @@ WHERE batch_id in_ints(:batch_ids)
 ORDER BY batch_id, delivery_id
 
 -- name: drop_bodies
--- Forget the bodies of deliveries received before a time; what they brought stays.
-UPDATE deliveries SET body = NULL WHERE received_at_us < :before_us AND body IS NOT NULL
+-- Forget the bodies of so many deliveries received before a time, oldest first; what they brought stays.
+UPDATE deliveries SET body = NULL
+WHERE delivery_id IN (
+  SELECT delivery_id FROM deliveries WHERE received_at_us < :before_us AND body IS NOT NULL ORDER BY received_at_us LIMIT :limit
+)
 
 -- name: last_delivery
 -- When a subscription last heard from Datahub.

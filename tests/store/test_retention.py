@@ -10,6 +10,7 @@ from receiver.duties import Duties
 from receiver.limit_settings import Limits, Retention
 from receiver.metrics import Metrics
 from receiver.settings import Settings
+from storage import events
 from storage.store import DatabaseStore
 from tests.support.api import Clock
 from tests.support.facts import body_of
@@ -54,6 +55,24 @@ async def test_old_bodies_go_and_what_they_said_stays(store: DatabaseStore) -> N
     rebuilt = await rebuild(store, clock)
     assert (rebuilt.mended, rebuilt.digest_after) == (0, rebuilt.digest_before)
     assert await derived(store) == before
+
+
+async def test_many_old_bodies_go_a_few_at_a_time(store: DatabaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deliveries come in between them: no transaction drops more than so many, the oldest first, and in the end all are gone."""
+    monkeypatch.setattr(events, "_BODIES_AT_ONCE", 2)
+    clock = Clock()
+    bodies = [body_of([pairing(number)], event_batch_id=f"31fccdce-725e-4c87-a91b-{number:012x}") for number in range(5)]
+    for body in bodies:
+        await deliver(store, [body], now_us=clock())
+        clock.move(1)
+    left = [bodies[2:], bodies[4:], []]
+    for number, expected in zip((2, 2, 1), left, strict=True):
+        assert await store.write(lambda tx: tx.events.drop_bodies(clock())) == number
+        assert [body for (body,) in await rows(store, BODIES) if body] == expected
+    await deliver(store, bodies, now_us=clock())
+    clock.move(3 * DAY_S)
+    await duties(store, clock, raw_bodies_days=2).once()
+    assert {body for (body,) in await rows(store, BODIES)} == {None}
 
 
 @pytest.mark.parametrize(("days", "left"), [(2, [b"new"]), (None, [b"old", b"new"])])
