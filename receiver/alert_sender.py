@@ -6,7 +6,7 @@ signature for each active secret.
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from types import TracebackType
@@ -23,6 +23,8 @@ from schemas.alerts import Attempt
 
 # As much of an answer is read: enough to keep the connection in use, and to show what a refusal says.
 _ANSWER_BYTES_MAX = 65_536
+# What it says beyond its status is waited for no longer.
+_ANSWER_BODY_S = 1.0
 _SHOWN_CHARACTERS = 200
 
 
@@ -48,7 +50,12 @@ class AlertSender:
         self.log = RedactedLog(self._redactor, target=name)
         self._signers = [Webhook(webhook_key(secret)) for secret in address.secrets]
         self._http = httpx2.AsyncClient(
-            headers={"Content-Type": "application/json", "User-Agent": f"drawbar/{version('drawbar')}"},
+            headers={
+                "Content-Type": "application/json",
+                "User-Agent": f"drawbar/{version('drawbar')}",
+                # Nobody's answer is worth what a few compressed bytes can become.
+                "Accept-Encoding": "identity",
+            },
             timeout=httpx2.Timeout(address.timeout_s, pool=None),
             limits=httpx2.Limits(max_connections=address.parallel, max_keepalive_connections=address.parallel),
             follow_redirects=False,
@@ -78,10 +85,10 @@ class AlertSender:
         try:
             async with asyncio.timeout(self._address.timeout_s):
                 response = await self._http.send(request, stream=True)
-                try:
-                    return await self._read(response)
-                finally:
-                    await response.aclose()
+            try:
+                return await self._read(response)
+            finally:
+                await response.aclose()
         except TimeoutError:
             return Attempt(None, f"no answer within {self._address.timeout_s} s")
         except Exception as error:  # noqa: BLE001 - whatever it is, the other messages go on
@@ -100,11 +107,14 @@ class AlertSender:
         }
 
     async def _read(self, response: httpx2.Response) -> Attempt:
+        """What the status says counts, also where the rest of the answer never comes or can't be read."""
         body = bytearray()
-        async for part in response.aiter_bytes():
-            body += part
-            if len(body) > _ANSWER_BYTES_MAX:
-                break
+        with suppress(httpx2.RequestError, TimeoutError):
+            async with asyncio.timeout(_ANSWER_BODY_S):
+                async for part in response.aiter_raw():
+                    body += part
+                    if len(body) > _ANSWER_BYTES_MAX:
+                        break
         if response.is_success:
             return Attempt(response.status_code)
         # Clean before anything is cut: half a secret is one that nobody recognizes.

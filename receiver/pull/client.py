@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -29,8 +29,9 @@ from schemas.providers import Definition
 _NO_CONTENT = 204
 _NOT_FOUND = 404
 _SECOND_US = 1_000_000
-# As much of a refusal as is read for its message.
+# As much of a refusal as is read for its message, and how long that may take.
 _REFUSAL_BYTES_MAX = 65_536
+_REFUSAL_S = 5.0
 
 
 def now_us() -> int:
@@ -171,11 +172,10 @@ class ProviderClient:
 
     async def _read(self, response: httpx2.Response, not_found: bool) -> Answer:
         if not response.is_success and not (not_found and response.status_code == _NOT_FOUND):
-            refusal = (await self._body(response, _REFUSAL_BYTES_MAX, cut=True)).decode("utf-8", "replace")
-            check_status(response, self.redactor.text, self._clock(), refusal)
+            check_status(response, self.redactor.text, self._clock(), await self._refusal(response))
         document: Document = None
         if response.status_code not in (_NO_CONTENT, _NOT_FOUND):
-            body = await self._body(response, self._definition.limits.response_bytes_max, cut=False)
+            body = await self._body(response, self._definition.limits.response_bytes_max)
             try:
                 document = decode_document(body, self._definition.format)
             except ProviderError as error:
@@ -185,12 +185,22 @@ class ProviderClient:
         links = {relation: link["url"] for relation, link in response.links.items() if relation and "url" in link}
         return Answer(self.redactor.text(str(url)), str(url.copy_with(query=None)), document, response.headers, links)
 
-    async def _body(self, response: httpx2.Response, bytes_max: int, *, cut: bool) -> bytes:
+    async def _body(self, response: httpx2.Response, bytes_max: int) -> bytes:
         body = bytearray()
         async for part in response.aiter_bytes():
             body += part
             if len(body) > bytes_max:
-                if cut:
-                    break
                 raise ProviderError(self.redactor.text(f"GET {response.request.url} answered more than {bytes_max} bytes"))
-        return bytes(body[:bytes_max])
+        return bytes(body)
+
+    @staticmethod
+    async def _refusal(response: httpx2.Response) -> str:
+        """What a refusal says, as far as that can be read: its status and the wait that it asks for count without."""
+        body = bytearray()
+        with suppress(httpx2.RequestError, TimeoutError):
+            async with asyncio.timeout(_REFUSAL_S):
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) > _REFUSAL_BYTES_MAX:
+                        break
+        return bytes(body[:_REFUSAL_BYTES_MAX]).decode("utf-8", "replace")

@@ -158,6 +158,23 @@ async def test_failures_are_tried_again(store: DatabaseStore, receiver: AlertRec
     assert receiver.forged == 0
 
 
+@pytest.mark.parametrize(
+    ("status", "outcome"), [(200, "delivered"), (410, "gone"), (500, "retried")], ids=["taken", "gone", "refused"]
+)
+@pytest.mark.parametrize("fault", ["cut short", "another encoding"])
+async def test_the_status_counts_whatever_follows_it(
+    store: DatabaseStore, receiver: AlertReceiver, status: int, outcome: str, fault: str
+) -> None:
+    """A message that was taken isn't sent again because the rest of the answer was cut short or can't be read."""
+    headers = (("Content-Encoding", "gzip"),) if fault == "another encoding" else ()
+    receiver.answers.append(Answer(status, headers, b"not compressed", missing=9 if fault == "cut short" else 0))
+    async with sending(store, settings_for(receiver)) as process:
+        await process.tell(failure(0))
+        await eventually(lambda: process.count(outcome) == 1)
+    assert receiver.received[0].status == status
+    assert receiver.received[0].headers["accept-encoding"] == "identity"
+
+
 async def test_a_message_that_is_not_taken_holds_up_its_unit_alone(store: DatabaseStore, receiver: AlertReceiver) -> None:
     """What is about other units goes on; once it is a dead letter so does its own unit, and it can be sent again."""
 

@@ -118,6 +118,27 @@ async def test_a_wait_above_the_cap_reschedules(wiremock: WireMock, form: str) -
     assert len(wiremock.requests("/vehicles")) == 1
 
 
+@pytest.mark.parametrize(
+    ("more", "body"),
+    [("Content-Length: 100", b"cut short"), ("Content-Encoding: gzip\r\nContent-Length: 4", b"none")],
+    ids=["cut short", "another encoding"],
+)
+async def test_retry_after_counts_though_the_refusal_cannot_be_read(more: str, body: bytes) -> None:
+    """What a refusal says beside its status may be cut short or unreadable: the wait that it asks for is kept to all the same."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 600\r\n{more}\r\n\r\n".encode() + body)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with opened(definition(f"http://127.0.0.1:{port}")) as client:
+            with pytest.raises(RescheduleError, match="answered 429"):
+                await client.get("/vehicles")
+
+
 async def test_server_errors_are_tried_again_until_the_attempts_are_used_up(wiremock: WireMock) -> None:
     """5xx is tried as often as the definition says, then given up; 4xx isn't tried again."""
     wiremock.stub("/flaky", {"status": 500}, {"status": 502}, gives([1]))

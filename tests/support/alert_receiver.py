@@ -25,12 +25,13 @@ class Received(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """How to answer a message."""
+    """How to answer a message; so many bytes of the body are promised and never sent."""
 
     status: int = 204
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     pause_s: float = 0.0
+    missing: int = 0
 
 
 class AlertReceiver:
@@ -124,9 +125,10 @@ def alert_receiver(port: int = 0, receiver: AlertReceiver | None = None) -> Iter
                 for header in answer.headers:
                     self.send_header(*header)
                 if answer.status != 204:
-                    self.send_header("Content-Length", str(len(answer.body)))
+                    self.send_header("Content-Length", str(len(answer.body) + answer.missing))
                 self.end_headers()
                 self.wfile.write(answer.body)
+                self.close_connection = answer.missing > 0
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             """Say nothing."""
