@@ -123,8 +123,8 @@ def test_a_subscription_binds_what_is_replayed_as_it(on_sqlite: Cli) -> None:
 def test_one_delivery_that_cannot_be_applied_keeps_no_other_out(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its events go to quarantine with the reason."""
 
-    def poisoned(arrival: Any, organizations: Any) -> Any:  # noqa: ANN401 - as it is called
-        intake = take_in(arrival, organizations)
+    def poisoned(arrival: Any, *others: Any) -> Any:  # noqa: ANN401 - as it is called
+        intake = take_in(arrival, *others)
         if b"tp:7" in arrival.body and intake.batch:
             copies = [replace(entry.copy, at_us=None) for entry in intake.batch.entries if entry.copy]
             entries = tuple(replace(entry, copy=copy) for entry, copy in zip(intake.batch.entries, copies, strict=True))

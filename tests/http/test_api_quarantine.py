@@ -1,5 +1,7 @@
 """Quarantine: who sees what, trying again, discarding."""
 
+from typing import Any
+
 import pytest
 
 from handlers import reprocessing
@@ -155,8 +157,8 @@ async def test_one_entry_that_cannot_be_applied_holds_up_no_other(api: Api, monk
     await api.deliver(body_of([pairing(1), pairing(2, unit_id="tp:2")]), organizations=[OTHER])
     last, _ = await api.items("/api/v1/quarantine")
 
-    async def failing(tx: Transaction, quarantine_id: int, organizations: list[str], now_us: int) -> Reprocessed:
-        done = await reprocess(tx, quarantine_id, organizations, now_us)
+    async def failing(tx: Transaction, quarantine_id: int, *others: Any) -> Reprocessed:  # noqa: ANN401 - as it is called
+        done = await reprocess(tx, quarantine_id, *others)
         if last["quarantineId"] == f"qtn_{quarantine_id}":
             raise ZeroDivisionError("a fault of the program")
         return done
