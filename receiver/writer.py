@@ -1,6 +1,7 @@
 """Group commit: one task that takes what waits, commits it as one transaction, and lets the answers go after the commit."""
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,6 +22,7 @@ log = structlog.get_logger()
 
 # A request takes a few rounds of the event loop from its first byte to here, some microseconds each.
 IDLE_ROUNDS = 4
+STALL_CHECK_S = 0.5
 
 
 class _Waiting(Struct):
@@ -72,11 +74,20 @@ class Writer:
         return since_s is not None and time.monotonic() - since_s > self._limits.commit_timeout_s
 
     async def stop(self) -> None:
-        """Take no more, commit what was taken, and answer it."""
+        """Take no more, commit what was taken, and answer it; what a store that doesn't answer holds up is refused."""
         self._closing = True
         self._arrived.set()
-        if self._task:
+        if self._task is None:
+            return
+        while not self._task.done():
+            await asyncio.wait({self._task}, timeout=STALL_CHECK_S)
+            if self.stalled:
+                self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
             await self._task
+        if self._waiting:
+            self._refuse([*self._waiting], StoreUnavailableError("the service is shutting down"))
+            self._waiting.clear()
 
     async def deliver(self, intake: Intake) -> Answer:
         """Commit a delivery; its answer holds when this returns. StoreUnavailableError: nothing of it was kept; try again."""
@@ -119,6 +130,9 @@ class Writer:
             self._committing_since_s = time.monotonic()
             try:
                 answers = await self._commit([waiting.item for waiting in group])
+            except asyncio.CancelledError:
+                self._refuse(group, StoreUnavailableError("the service is shutting down"))
+                raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the task must live on and the sender must try again
                 self._refuse(group, error)
                 continue

@@ -124,6 +124,20 @@ async def test_nothing_is_queued_behind_a_store_that_does_not_answer(store: Coun
     assert store.transactions == 2
 
 
+async def test_a_store_that_does_not_answer_does_not_hold_up_the_end(store: CountingStore) -> None:
+    """What such a store holds up is refused, so that it comes again, and so is what waits behind it."""
+    writer = Writer(store, Limits(commit_timeout_s=1, group_deliveries_max=1), Metrics(), lambda: 0, lambda: None)
+    writer.start()
+    store.may_end.clear()
+    waiting = [asyncio.create_task(send(writer, 0)) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    async with asyncio.timeout(30):
+        await writer.stop()
+    ended = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [str(error) for error in ended] == ["the service is shutting down"] * 3
+    assert store.transactions == 1
+
+
 async def test_nothing_is_taken_after_the_end(store: CountingStore) -> None:
     """A writer that was stopped refuses, so that the sender tries again."""
     writer = Writer(store, Limits(), Metrics(), lambda: 0, lambda: None)
