@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Raw
 
-from handlers.rules.patch_values import OutOfRange, decode_entry, decode_list, encode_sorted, in_range
+from handlers.rules.patch_values import OutOfRange, decode_entry, decode_list, encode_sorted, in_range, repeated_names
 from schemas.errors import InvalidInputError, Problem
 from schemas.json_faults import DECODE_ERRORS, fault
 from schemas.patches import SERIAL_CHARACTERS_MAX, TEXT_CHARACTERS_MAX, AssetPatch
@@ -31,6 +31,7 @@ PROBLEMS_MAX = 100_000
 
 UNKNOWN = "this property can't be patched, or doesn't exist"
 MARKUP = "Expected `str` without `<script`, `[%` and `%]`"
+REPEATED = "this name stands here more than once"
 UNDECLARED = "there is no customer-specific field of this name"
 _MARKUP = re.compile(r"<script|\[%|%\]", re.IGNORECASE)
 _SIMPLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -111,6 +112,8 @@ class _Look:
         except DECODE_ERRORS as error:
             self.faults.append(Fault(number, fault(error, path).problems[0]))
             return {}
+        for steps in repeated_names(raw, FIELDS):
+            self.report(number, path + "".join(map(_step, steps)), REPEATED)
         if ASSET_ID not in entry:
             self.report(number, f"{path}.{ASSET_ID}", "Object missing required field `assetId`")
         for name, value in entry.items():

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handlers.rules.patches import MARKUP, UNDECLARED, UNKNOWN, Fault, check_patches, refusal, undeclared
+from handlers.rules.patches import MARKUP, REPEATED, UNDECLARED, UNKNOWN, Fault, check_patches, refusal, undeclared
 from schemas.errors import Problem
 from schemas.patches import AssetPatch
 
@@ -106,6 +106,26 @@ def test_a_property_that_is_none_of_those_that_can_be_patched(name: str) -> None
     (fault,) = check_patches(json.dumps([{"assetId": 1}, {"assetId": 2, name: "x"}]).encode(), 10).faults
     assert fault.problem.message == UNKNOWN
     assert fault.problem.path == (f"$[1].{name}" if name else "$[1]['']")
+
+
+@pytest.mark.parametrize(
+    ("entry", "path"),
+    [
+        (b'{"assetId": 1, "assetId": 2}', "$[0].assetId"),
+        (b'{"assetId": 1, "location": 5, "location": "b"}', "$[0].location"),
+        (b'{"assetId": 1, "location": "a", "loca\\u0074ion": "a"}', "$[0].location"),
+        (b'{"assetId": 1, "customerSpecificFields": {"a b": 1, "c": 2, "a b": 1}}', "$[0].customerSpecificFields['a b']"),
+        (
+            b'{"assetId": 1, "customerSpecificFields": {"a": 1, "a": 2}, "customerSpecificFields": null}',
+            "$[0].customerSpecificFields",
+        ),
+    ],
+)
+def test_a_name_that_stands_twice(entry: bytes, path: str) -> None:
+    """Of two members of one name only one could be applied, so the request is refused, and the name is told once."""
+    faults = check_patches(b"[%s]" % entry, 10).faults
+    assert faults[0] == Fault(0, Problem(path, REPEATED))
+    assert [fault.problem.path for fault in faults].count(path) == 1
 
 
 def test_every_fault_is_told_at_once() -> None:
