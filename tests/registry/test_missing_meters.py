@@ -270,6 +270,26 @@ async def test_readings_of_units_are_held_back_too(registry: RegistryApi) -> Non
     assert await registry.items("units") == []
 
 
+async def test_an_inspection_by_unit_that_was_replayed_stays(registry: RegistryApi) -> None:
+    """What a replay took to wait is told as taken by the next, though its asset has been retired since; a new one is refused."""
+    late = time_text(registry.api.clock() + 60_000_000)
+    reading = {"unitId": UNIT, "meterCode": FUEL, "value": 1, "unit": "LITRE", "recordedAt": late, "source": "INSPECTION"}
+    for _ in range(2):
+        await registry.post("readings/by-unit", {"readings": [reading]})
+    newest, oldest = (one["missingMeterId"] for one in await registry.items("missing-meters"))
+    await create(registry)
+    await registry.post(f"missing-meters/{oldest}/replay")
+    await registry.put_asset()
+    await registry.api.events(pairing(1))
+    await registry.put(f"assets/A/datahub-assets/{A}", status=200)
+    await registry.put_asset(status="RETIRED")
+    again = await registry.post(f"missing-meters/{oldest}/replay")
+    assert (again["readings"], again["warnings"], again["replayed"]) == (1, [], True)
+    refused = await registry.post(f"missing-meters/{newest}/replay")
+    assert (refused["readings"], len(refused["warnings"])) == (0, 1)
+    assert await values(registry) == [1]
+
+
 @pytest_asyncio.fixture
 async def implying(
     registry_url: str,
