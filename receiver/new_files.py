@@ -1,6 +1,7 @@
 """Files that are there whole or not at all, however the process ends."""
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,8 +13,21 @@ from schemas.errors import InvalidInputError
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to that takes the place of `path` when the block has ended without an error. OSError: it can't."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    """A file to write to that takes the place of `path`, or of what it is a link to, when the block has ended without an error.
+
+    What is no file but takes bytes, such as a pipe or /dev/stdout, is written to as it stands. InvalidInputError: it can't be.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file() and not target.is_dir():
+        with path.open("wb") as file:
+            yield file
+        return
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as error:
+        raise InvalidInputError(f"can't write {path}: {error.strerror}") from error
     written = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -21,7 +35,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(descriptor)
-        written.replace(path)
+        written.replace(target)
     except BaseException:
         written.unlink(missing_ok=True)
         raise

@@ -153,6 +153,6 @@ def test_an_export_that_fails_leaves_the_file_as_it_was(filled: Cli, monkeypatch
 
 def test_an_export_to_where_nothing_can_be_written(on_sqlite: Cli) -> None:
     """It is said before anything is read."""
-    done = on_sqlite("export", "--output", Path("missing", "pairings.ndjson"), status=1)
-    assert "No such file or directory" in done.err
+    done = on_sqlite("export", "--output", Path("missing", "pairings.ndjson"), status=2)
+    assert done.err == "drawbar: can't write missing/pairings.ndjson: No such file or directory\n"
     assert sys.exc_info() == (None, None, None)

@@ -48,6 +48,41 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
     assert names(tmp_path) == ["export.csv"]
 
 
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    """What it leads to is replaced."""
+    (tmp_path / "real.csv").write_text("old")
+    link = tmp_path / "latest.csv"
+    link.symlink_to("real.csv")
+    with replacing(link) as file:
+        file.write(b"new")
+    assert link.is_symlink()
+    assert (tmp_path / "real.csv").read_text() == "new"
+    assert names(tmp_path) == ["latest.csv", "real.csv"]
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    """A pipe, and so a device, is written to, and stays what it is."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with replacing(pipe) as file:
+            file.write(b"new")
+        assert os.read(reader, 100) == b"new"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert names(tmp_path) == ["pipe"]
+
+
+@pytest.mark.parametrize(("name", "reason"), [("", "Is a directory"), ("nowhere/export.csv", "No such file or directory")])
+def test_what_cannot_be_written_is_told_by_its_name(tmp_path: Path, name: str, reason: str) -> None:
+    """Not by that of a file that nobody asked for."""
+    with pytest.raises(InvalidInputError, match=rf"^can't write {tmp_path / name}: {reason}$"), replacing(tmp_path / name):
+        pass
+    assert names(tmp_path) == []
+
+
 def test_a_file_appears_at_the_end(tmp_path: Path) -> None:
     """It is for its owner alone from the beginning on, and nothing else is left."""
     path = tmp_path / "copy.db"
