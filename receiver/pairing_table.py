@@ -25,8 +25,9 @@ HEADER = (
     "flags",
     "events",
 )
-# What a spreadsheet takes for the beginning of a formula. Source: OWASP, "CSV Injection".
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# What a spreadsheet takes for the beginning of a formula, or passes over before one. The last four are full-width forms, which
+# those of East Asia read like the others. Sources: OWASP, "CSV Injection"; ASVS 5.0, 1.2.10 (NUL).
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 Cell = str | float | None
 
 

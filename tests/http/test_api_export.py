@@ -80,7 +80,7 @@ async def test_a_row_of_the_table(api: Api) -> None:
     assert row["unpairedAt"] == ""
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
 async def test_no_cell_is_a_formula(api: Api, start: str) -> None:
     """What a spreadsheet would take for a formula is text there, with an apostrophe before it."""
     await api.events(pairing(1, A, f"{start}cmd|' /C calc'!A0"))
