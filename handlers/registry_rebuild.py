@@ -21,6 +21,8 @@ from schemas.registry_records import ReadingRow, SerialRow, SeriesKey, UnitReadi
 
 Key = TypeVar("Key")
 SeriesId = tuple[str, str, str]
+# Where a reading stands: asset, meter, time and number.
+Place = tuple[str, str, int, int]
 
 
 async def rebuild_registry(store: Store, clock: Callable[[], int], unit_meters: UnitMeters) -> tuple[int, int]:
@@ -118,13 +120,22 @@ async def _drop_strays(
             (row.asset_id, row.meter_code, row.at_us, row.reading_no)
             for row in await tx.registry.unit_readings.at(organization_id, places)
         }
-        stray = [row[:4] for row in by_unit if row[:4] not in right]
+        stray = await _still_there(tx, organization_id, [row[:4] for row in by_unit if row[:4] not in right])
         await tx.registry.readings.remove(organization_id, stray)
         strays += len(stray)
     if not page:
         return None, 0
     organization_id, last = page[-1]
     return (organization_id, *last[:4]), strays
+
+
+async def _still_there(tx: Transaction, organization_id: str, places: Sequence[Place]) -> list[Place]:
+    """Which of some places hold a reading now: they were read before the lock, and a pairing can have moved what was there."""
+    found: list[Place] = []
+    for asset_id in sorted({place[0] for place in places}):
+        rows = await tx.registry.readings.at(organization_id, asset_id, [place[1:] for place in places if place[0] == asset_id])
+        found += (row[:4] for row in rows)
+    return found
 
 
 async def _judge(tx: Transaction, keys: Sequence[SeriesId]) -> int:

@@ -66,8 +66,10 @@ async def _drop_strays(tx: Transaction, page: Sequence[KeyRow]) -> int:
         await tx.registry.assets.lock(organization_id)
         stored = {(row.key, row.asset_id) for row in members}
         right = await _right_keys(tx, organization_id, sorted({asset_id for _, asset_id in stored}))
-        await tx.vin_keys.change(organization_id, [], sorted(stored - right))
-        strays += len(stored - right)
+        # The page was read before the lock: what a sync has taken away meanwhile was not stored wrongly.
+        wrong = await tx.vin_keys.stored(organization_id, sorted(stored - right)) if stored - right else set()
+        await tx.vin_keys.change(organization_id, [], sorted(wrong))
+        strays += len(wrong)
     return strays
 
 
