@@ -47,6 +47,14 @@ def check_status(response: httpx2.Response, shown: Callable[[str], str], now_us:
     raise ProviderError(message)
 
 
+def text_of(response: httpx2.Response) -> str:
+    """The text of an answer; empty where it was cut short."""
+    try:
+        return response.text
+    except httpx2.ResponseNotRead:
+        return ""
+
+
 def retry_after_s(headers: httpx2.Headers, now_us: int) -> float | None:
     """The wait in a Retry-After header, as seconds or as a date (RFC 9110, section 10.2.3); None without a readable one.
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx2
 from msgspec import Meta, Raw, Struct
 
-from receiver.pull.answers import check_status
+from receiver.pull.answers import check_status, text_of
 from receiver.pull.client import now_us
 from receiver.pull.errors import ProviderError, RescheduleError, TransientError
 from receiver.pull.feed_token import FeedTokens, MemoryTokenStore, TokenStore
@@ -181,7 +181,7 @@ class FeedClient:
             response = await self._ask(await self._tokens.get(refused=token))
         if response.status_code == _NOT_FOUND:
             raise FeedInactiveError(f"the feed {self._subscription.feed_id} is inactive")
-        check_status(response, self._redactor.text, self._clock(), response.text)
+        check_status(response, self._redactor.text, self._clock(), text_of(response))
         try:
             body = decode_feed_body(response.content)
         except InvalidInputError as error:
@@ -191,10 +191,16 @@ class FeedClient:
         return FeedAnswer(self._subscription.feed_id, self._clock(), response.content, tuple(body.items), body.has_next)
 
     async def _ask(self, token: str) -> httpx2.Response:
+        """One answer, read to its end; of a refusal as much as can be: its status and the wait that it asks for count without."""
+        parameters, headers = {"limit": str(self._subscription.limit)}, {"Authorization": f"Bearer {token}"}
         try:
-            return await self._http.get(
-                self._address, params={"limit": str(self._subscription.limit)}, headers={"Authorization": f"Bearer {token}"}
-            )
+            async with self._http.stream("GET", self._address, params=parameters, headers=headers) as response:
+                try:
+                    await response.aread()
+                except httpx2.RequestError:
+                    if response.is_success:
+                        raise
+                return response
         except httpx2.RequestError as error:
             self._redactor.error(error)
             raise TransientError(self._redactor.text(f"the Feed failed: {type(error).__name__} {error}".rstrip())) from error

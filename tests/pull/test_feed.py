@@ -207,6 +207,18 @@ async def test_a_busy_feed_is_asked_again_later(wiremock: WireMock, status: int)
     assert len(reader.answers) == 2
 
 
+async def test_a_busy_feed_counts_though_its_answer_cannot_be_read(wiremock: WireMock) -> None:
+    """What a refusal says beside its status may be unreadable: the wait that it asks for is kept to all the same."""
+    tokens(wiremock, "t1")
+    headers = {"Retry-After": "400", "Content-Encoding": "gzip"}
+    wiremock.stub(FEED, {"status": 429, "headers": headers, "body": "not compressed"}, page(1))
+    reader = Reader(wiremock, 2)
+    async with reader.client() as client:
+        await client.poll(reader.sink, reader.may_ask)
+    assert reader.waits == [400.0, 7.5]
+    assert len(reader.answers) == 1
+
+
 async def test_waits_after_failures_have_a_longest(wiremock: WireMock) -> None:
     """However long the Feed is away, it is asked again every five minutes."""
     tokens(wiremock, "t1")
