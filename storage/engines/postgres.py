@@ -67,7 +67,9 @@ class PostgresEngine:
         return await self._transact(work, readonly=True)
 
     async def migrate(self) -> list[str]:
-        """Apply what is pending."""
+        """Apply what is pending. Where nothing is, no lock is waited for."""
+        if not await self.pending_migrations():
+            return []
         migrations = read_migrations(self._migrations, self.dialect)
         applied: list[str] = []
         while name := await self.write(lambda connection: apply_next(connection, migrations)):

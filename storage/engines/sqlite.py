@@ -71,7 +71,9 @@ class SqliteEngine:
                 self._idle.append(db)
 
     async def migrate(self) -> list[str]:
-        """Apply what is pending."""
+        """Apply what is pending. Where nothing is, no lock is waited for."""
+        if not await self.pending_migrations():
+            return []
         migrations = read_migrations(self._migrations, self.dialect)
         applied: list[str] = []
 

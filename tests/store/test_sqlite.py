@@ -265,3 +265,18 @@ async def test_a_mistyped_path_makes_nothing(tmp_path: Path) -> None:
         await engine.migrate()
     await engine.close()
     assert _modes(tmp_path) == {}
+
+
+async def test_where_nothing_is_pending_a_writer_that_is_busy_is_not_waited_for(tmp_path: Path) -> None:
+    """Another process may write for minutes: a database that has all migrations is ready at once."""
+    path = tmp_path / "drawbar.db"
+    first = SqliteEngine(path)
+    assert await first.migrate()
+    await first.close()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    second = SqliteEngine(path)
+    async with asyncio.timeout(60):
+        assert await second.migrate() == []
+    other.close()
+    await second.close()
