@@ -52,12 +52,22 @@ def json_fault(body: bytes) -> Problem | None:
     error = _unreadable(body)
     if error is None:
         return None
-    # What the decoder says of these two helps nobody who looks at them in an editor.
+    return _plainly(body) or fault(error, "$").problems[0]
+
+
+def body_fault(error: Exception, body: bytes) -> InvalidInputError:
+    """Turn a decoder's error on a whole body into ours."""
+    problem = _plainly(body)
+    if problem is None:
+        return fault(error, "$", body)
+    return InvalidInputError(f"{problem.message} - at {problem.path}", (problem,))
+
+
+def _plainly(body: bytes) -> Problem | None:
+    """What the decoder's words on it would help nobody with who looks at it in an editor."""
     if not body.strip():
         return Problem("$", EMPTY)
-    if body.startswith(_BYTE_ORDER_MARK):
-        return Problem("$", MARKED)
-    return fault(error, "$").problems[0]
+    return Problem("$", MARKED) if body.startswith(_BYTE_ORDER_MARK) else None
 
 
 def _unreadable(body: bytes) -> Exception | None:

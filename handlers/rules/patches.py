@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from handlers.rules.patch_values import OutOfRange, decode_entry, decode_list, encode_sorted, in_range, repeated_names
 from schemas.errors import InvalidInputError, Problem
-from schemas.json_faults import DECODE_ERRORS, fault
+from schemas.json_faults import DECODE_ERRORS, body_fault, fault
 from schemas.patches import SERIAL_CHARACTERS_MAX, TEXT_CHARACTERS_MAX, AssetPatch
 
 LENGTHS = {
@@ -63,7 +63,7 @@ def check_patches(body: bytes, assets_max: int) -> Checked:
         body.decode()
         entries = decode_list(body)
     except DECODE_ERRORS as error:
-        return _refused(fault(error, "$", body).problems[0])
+        return _refused(body_fault(error, body).problems[0])
     if not entries:
         return _refused(Problem("$", "Expected `array` of length >= 1"))
     look = _Look()

@@ -6,7 +6,7 @@ from typing import TypeVar
 from receiver.api.operation import Call
 from receiver.api.problems import bad_request, unsupported_media_type
 from receiver.body import read_body
-from schemas.json_faults import DECODE_ERRORS, fault
+from schemas.json_faults import DECODE_ERRORS, body_fault
 
 Shape = TypeVar("Shape")
 
@@ -29,5 +29,5 @@ async def read_json(
     try:
         return decode(body)
     except DECODE_ERRORS as error:
-        problem = fault(error, "$", body)
+        problem = body_fault(error, body)
         raise bad_request(problem.message, problem.problems) from error

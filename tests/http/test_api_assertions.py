@@ -4,6 +4,7 @@ from typing import Any
 
 from handlers.rules.facts import event_key
 from handlers.rules.statements import asserted_key
+from schemas.json_faults import EMPTY, MARKED
 from schemas.wire import time_text
 from tests.support.api import Api, Headers, basic
 from tests.support.facts import ORGANIZATION, UNIT, A, B, minute
@@ -167,3 +168,11 @@ async def test_whoever_waits_for_changes_hears_of_an_assertion(api: Api) -> None
     """An assertion's changes stand in the feed under the cursors that its answer names."""
     said = await say(api, await api.credentials(ORGANIZATION, "ops"), paired())
     assert await changes(api) == said["changes"]
+
+
+async def test_a_byte_order_mark_is_told_as_such(api: Api) -> None:
+    """Editors hide it, so the answer says what is there and not that some byte is wrong; of no body at all it says that too."""
+    ops = await api.credentials(ORGANIZATION, "ops") | {"Content-Type": "application/json"}
+    for body, message in ((b'\xef\xbb\xbf{"kind": "void"}', MARKED), (b"", EMPTY)):
+        problem = await api.refused(400, PATH, ops, method="POST", content=body)
+        assert problem["errors"] == [{"path": "$", "message": message}]

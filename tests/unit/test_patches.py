@@ -8,6 +8,7 @@ import pytest
 
 from handlers.rules.patches import MARKUP, REPEATED, UNDECLARED, UNKNOWN, Fault, check_patches, refusal, undeclared
 from schemas.errors import Problem
+from schemas.json_faults import EMPTY, MARKED
 from schemas.patches import AssetPatch
 
 ASSETS_MAX = 10_000
@@ -61,6 +62,12 @@ def test_null_clears_each_property() -> None:
 def test_what_is_no_json_is_one_fault_of_the_whole(body: bytes) -> None:
     """Broken JSON, bytes that are no UTF-8 and nesting without end are told at the root."""
     assert paths(body) == ["$"]
+
+
+def test_a_byte_order_mark_and_an_empty_body_are_told_as_such() -> None:
+    """Editors hide the one and show nothing of the other: the message says which it is."""
+    told = [check_patches(body, 10).faults[0].problem for body in (b'\xef\xbb\xbf[{"assetId": 1}]', b" \n")]
+    assert told == [Problem("$", MARKED), Problem("$", EMPTY)]
 
 
 def test_half_of_a_surrogate_pair_is_told_as_such() -> None:
