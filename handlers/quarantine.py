@@ -144,5 +144,5 @@ def _take_in_again(
     source = "webhook" if delivery is None else delivery.source
     arrival = Arrival(entry.subscription, source, entry.received_at_us, entry.raw)  # type: ignore[arg-type] # as it was stored
     if delivery is not None and source == "feed":
-        return take_in_feed(arrival, delivery.remote or entry.subscription, organizations)
+        return take_in_feed(arrival, delivery.remote or entry.subscription, organizations, events_max)
     return take_in(arrival, organizations, events_max)

@@ -6,7 +6,7 @@ signature for each active secret.
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
 from types import TracebackType
@@ -19,6 +19,7 @@ from standardwebhooks import Webhook
 from receiver.pull.answers import retry_after_s
 from receiver.pull.redaction import RedactedLog, Redactor, clean_library_logs
 from receiver.secret import Secret, webhook_key
+from receiver.short_bodies import beginning
 from schemas.alerts import Attempt
 
 # As much of an answer is read: enough to keep the connection in use, and to show what a refusal says.
@@ -108,13 +109,7 @@ class AlertSender:
 
     async def _read(self, response: httpx2.Response) -> Attempt:
         """What the status says counts, also where the rest of the answer never comes or can't be read."""
-        body = bytearray()
-        with suppress(httpx2.RequestError, TimeoutError):
-            async with asyncio.timeout(_ANSWER_BODY_S):
-                async for part in response.aiter_raw():
-                    body += part
-                    if len(body) > _ANSWER_BYTES_MAX:
-                        break
+        body = await beginning(response.aiter_raw(), _ANSWER_BYTES_MAX, _ANSWER_BODY_S)
         if response.is_success:
             return Attempt(response.status_code)
         # Clean before anything is cut: half a secret is one that nobody recognizes.

@@ -126,7 +126,8 @@ class Feeds:
         if answer.items or answer.problem is not None:
             feed = self._settings.feeds[name]
             arrival = Arrival(name, "feed", answer.received_at_us, answer.body, remote=feed.feed_id)
-            became = await self._writer.deliver(take_in_feed(arrival, feed.feed_id, feed.organizations))
+            most = self._settings.limits.delivery_events_max
+            became = await self._writer.deliver(take_in_feed(arrival, feed.feed_id, feed.organizations, most))
             self._metrics.count(name, became)
         how = "unreadable" if answer.problem is not None else "empty" if became is None else "stored"
         self._metrics.feed_answers.labels(name, how).inc()

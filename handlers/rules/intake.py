@@ -95,9 +95,8 @@ def take_in(arrival: Arrival, organizations: Collection[str] = (), events_max: i
         envelope = decode_envelope(arrival.body)
     except InvalidInputError as error:
         return _no_batch(arrival, error.problems[0])
-    if len(envelope.events_data) > events_max:
-        many = f"has {len(envelope.events_data)} events: at most {events_max} are taken in one delivery"
-        return Intake(arrival, None, Problem("$.eventsData", many))
+    if problem := _too_many(len(envelope.events_data), events_max, "$.eventsData"):
+        return Intake(arrival, None, problem)
     batch_id, source = envelope.event_batch_id.lower(), envelope.event_subscription_id.lower()
     batch_time_us = microseconds(envelope.event_batch_time)
     batch_key = _batch_key(batch_id, envelope.events_data)
@@ -115,7 +114,11 @@ def _no_batch(arrival: Arrival, problem: Problem) -> Intake:
     return Intake(arrival, None, unreadable or problem, is_json=unreadable is None)
 
 
-def take_in_feed(arrival: Arrival, feed_id: str, organizations: Collection[str] = ()) -> Intake:
+def _too_many(number: int, events_max: int, path: str) -> Problem | None:
+    return Problem(path, f"has {number} events: at most {events_max} are taken in one delivery") if number > events_max else None
+
+
+def take_in_feed(arrival: Arrival, feed_id: str, organizations: Collection[str] = (), events_max: int = EVENTS_MAX) -> Intake:
     """Decode an answer of the Feed: a batch of its own, whose source is the feed and whose time is that of its receipt.
 
     Reading consumes, so no two answers are one batch, whatever is in them; but the same answer offered twice is. Total, as
@@ -125,6 +128,8 @@ def take_in_feed(arrival: Arrival, feed_id: str, organizations: Collection[str] 
         items = decode_feed_body(arrival.body).items
     except InvalidInputError as error:
         return _no_batch(arrival, error.problems[0])
+    if problem := _too_many(len(items), events_max, "$.items"):
+        return Intake(arrival, None, problem)
     received_at_us = arrival.received_at_us
     batch_id = digest_id("feed_", (feed_id, received_at_us, hashlib.sha256(arrival.body).hexdigest()), 24)
     batch_key = _batch_key(batch_id, items)

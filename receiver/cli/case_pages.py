@@ -7,6 +7,7 @@ from handlers.queries.cases import CaseFilter, list_cases
 from handlers.queries.lists import PageAsked, Viewer
 from receiver.case_table import HEADER, csv_cases
 from receiver.cli.common import opened_store
+from receiver.cli.parts import every_part, one_page
 from receiver.cli.summary import progress
 from receiver.pairing_table import csv_row
 from receiver.settings import Settings
@@ -14,37 +15,24 @@ from receiver.wiring import now_us
 from schemas.answers import Case
 from schemas.pages import Page
 
-ROWS_AT_ONCE = 500
-
 
 async def list_page(settings: Settings, viewer: Viewer, asked: CaseFilter, page: PageAsked) -> Page[Case]:
-    """A page as large as asked, read in parts of ROWS_AT_ONCE."""
+    """A page as long as asked."""
     async with opened_store(settings) as store:
-        found: list[Case] = []
-        cursor = page.cursor
-        while True:
-            wanted = PageAsked(min(ROWS_AT_ONCE, page.limit - len(found)), cursor)
-            part = await _read(store, viewer, asked, wanted, settings.limits.candidates_max)
-            found += part.items
-            cursor = part.next_cursor
-            if cursor is None or len(found) == page.limit:
-                return Page(tuple(found), cursor)
+        return await one_page(page, lambda part: _read(store, viewer, asked, part, settings.limits.candidates_max))
 
 
 async def export_cases(settings: Settings, viewer: Viewer, asked: CaseFilter, out: BinaryIO) -> int:
-    """Write page by page, so that it takes no more memory than one; how many there were."""
+    """Write part by part, so that it takes no more memory than one; how many there were."""
     number, most = 0, settings.limits.candidates_max
     async with opened_store(settings) as store:
-        page = await _read(store, viewer, asked, PageAsked(ROWS_AT_ONCE, None), most)
         out.write(csv_row(HEADER))
         with progress("cases") as report:
-            while True:
-                out.write(csv_cases(page.items))
-                number += len(page.items)
+            async for items in every_part(lambda part: _read(store, viewer, asked, part, most)):
+                out.write(csv_cases(items))
+                number += len(items)
                 report(number)
-                if page.next_cursor is None:
-                    return number
-                page = await _read(store, viewer, asked, PageAsked(ROWS_AT_ONCE, page.next_cursor), most)
+    return number
 
 
 async def _read(store: Store, viewer: Viewer, asked: CaseFilter, page: PageAsked, most: int) -> Page[Case]:

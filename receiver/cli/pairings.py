@@ -25,6 +25,7 @@ from receiver.cli.common import (
     viewer_of,
 )
 from receiver.cli.output import print_json, print_table, warn
+from receiver.cli.parts import every_part, one_page
 from receiver.cli.summary import progress
 from receiver.new_files import replacing
 from receiver.pairing_table import HEADER, csv_row, csv_rows
@@ -32,8 +33,6 @@ from receiver.settings import Settings
 from schemas.answers import Pairing
 from schemas.pages import Page
 from schemas.wire import to_json
-
-ROWS_AT_ONCE = 500
 
 UnitOption = Annotated[str | None, typer.Option("--unit", metavar="ID", help="Of this unit, such as tp:890123847562332.")]
 AssetOption = Annotated[str | None, typer.Option("--asset", metavar="UUID", help="With this asset, by its Datahub UUID.")]
@@ -136,31 +135,21 @@ def _filter(
 
 async def _list(settings: Settings, viewer: Viewer, asked: PairingFilter, page: PageAsked) -> Page[Pairing]:
     async with opened_store(settings) as store:
-        found: list[Pairing] = []
-        cursor = page.cursor
-        while True:
-            part = await _read(store, viewer, asked, PageAsked(min(ROWS_AT_ONCE, page.limit - len(found)), cursor))
-            found += part.items
-            cursor = part.next_cursor
-            if cursor is None or len(found) == page.limit:
-                return Page(tuple(found), cursor)
+        return await one_page(page, lambda part: _read(store, viewer, asked, part))
 
 
 async def _export(settings: Settings, viewer: Viewer, asked: PairingFilter, form: str, out: BinaryIO) -> int:
-    """Write page by page, so that it takes no more memory than one; how many there were."""
+    """Write part by part, so that it takes no more memory than one; how many there were."""
     number = 0
     async with opened_store(settings) as store:
         if form == "csv":
             out.write(csv_row(HEADER))
-        page = await _read(store, viewer, asked, PageAsked(ROWS_AT_ONCE, None))
         with progress("pairings") as report:
-            while True:
-                out.write(csv_rows(page.items) if form == "csv" else b"".join(to_json(item) + b"\n" for item in page.items))
-                number += len(page.items)
+            async for items in every_part(lambda part: _read(store, viewer, asked, part)):
+                out.write(csv_rows(items) if form == "csv" else b"".join(to_json(item) + b"\n" for item in items))
+                number += len(items)
                 report(number)
-                if page.next_cursor is None:
-                    return number
-                page = await _read(store, viewer, asked, PageAsked(ROWS_AT_ONCE, page.next_cursor))
+    return number
 
 
 async def _read(store: Store, viewer: Viewer, asked: PairingFilter, page: PageAsked) -> Page[Pairing]:

@@ -24,13 +24,12 @@ from receiver.cli.common import (
     viewer_of,
 )
 from receiver.cli.output import print_json, print_table, say, warn
+from receiver.cli.parts import one_page
 from receiver.cli.reprocess import IdsArgument, KindOption, PathOption, SubscriptionOption, reprocess
 from receiver.settings import Settings
 from schemas.answers import QuarantineEntry
 from schemas.errors import ConflictError, NotFoundError
 from schemas.pages import Page
-
-ROWS_AT_ONCE = 500
 
 app = typer.Typer(help="What could not be understood: list, show, reprocess, discard.", no_args_is_help=True)
 app.command("reprocess")(reprocess)
@@ -104,15 +103,11 @@ def discard(ids: IdsArgument, config: ConfigOption = None) -> None:
 
 async def _list(settings: Settings, viewer: Viewer, asked: QuarantineFilter, page: PageAsked) -> Page[QuarantineEntry]:
     async with opened_store(settings) as store:
-        found: list[QuarantineEntry] = []
-        cursor = page.cursor
-        while True:
-            wanted = PageAsked(min(ROWS_AT_ONCE, page.limit - len(found)), cursor)
-            part = await store.read(lambda tx, wanted=wanted: list_quarantine(tx, viewer, asked, wanted))  # type: ignore[misc] # bound early
-            found += part.items
-            cursor = part.next_cursor
-            if cursor is None or len(found) == page.limit:
-                return Page(tuple(found), cursor)
+
+        async def read(part: PageAsked) -> Page[QuarantineEntry]:
+            return await store.read(lambda tx: list_quarantine(tx, viewer, asked, part))
+
+        return await one_page(page, read)
 
 
 async def _show(settings: Settings, quarantine_id: str) -> QuarantineEntry:

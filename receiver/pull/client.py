@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -23,6 +23,7 @@ from receiver.pull.oauth import BEFORE_AGAIN, TokenAuth, TokenSource
 from receiver.pull.redaction import RedactedLog, Redactor, clean_library_logs
 from receiver.pull.secrets import Secrets
 from receiver.setting_types import is_local_address
+from receiver.short_bodies import beginning
 from schemas.provider_access import EnvironmentName, Rates
 from schemas.providers import Definition
 
@@ -172,7 +173,9 @@ class ProviderClient:
 
     async def _read(self, response: httpx2.Response, not_found: bool) -> Answer:
         if not response.is_success and not (not_found and response.status_code == _NOT_FOUND):
-            check_status(response, self.redactor.text, self._clock(), await self._refusal(response))
+            # Its status, and the wait that it asks for, count also where what it says can't be read.
+            refusal = await beginning(response.aiter_bytes(), _REFUSAL_BYTES_MAX, _REFUSAL_S)
+            check_status(response, self.redactor.text, self._clock(), refusal.decode("utf-8", "replace"))
         document: Document = None
         if response.status_code not in (_NO_CONTENT, _NOT_FOUND):
             body = await self._body(response, self._definition.limits.response_bytes_max)
@@ -192,15 +195,3 @@ class ProviderClient:
             if len(body) > bytes_max:
                 raise ProviderError(self.redactor.text(f"GET {response.request.url} answered more than {bytes_max} bytes"))
         return bytes(body)
-
-    @staticmethod
-    async def _refusal(response: httpx2.Response) -> str:
-        """What a refusal says, as far as that can be read: its status and the wait that it asks for count without."""
-        body = bytearray()
-        with suppress(httpx2.RequestError, TimeoutError):
-            async with asyncio.timeout(_REFUSAL_S):
-                async for part in response.aiter_bytes():
-                    body += part
-                    if len(body) > _REFUSAL_BYTES_MAX:
-                        break
-        return bytes(body[:_REFUSAL_BYTES_MAX]).decode("utf-8", "replace")

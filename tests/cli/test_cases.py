@@ -9,7 +9,7 @@ import pytest
 
 from handlers.rules.cases import case_id
 from handlers.rules.facts import event_key
-from receiver.cli import case_pages
+from receiver.cli import parts
 from schemas.events import Payload
 from schemas.facts import Location, Meaning
 from schemas.wire import time_text
@@ -51,7 +51,7 @@ def listed(cli: Cli, *arguments: str) -> list[tuple[str, str]]:
 
 def test_lists(filled: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unresolved ones unless others are asked for, newest first; all pages of them."""
-    monkeypatch.setattr(case_pages, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(parts, "ROWS_AT_ONCE", 1)
     assert listed(filled) == [(UNIT, "escalated"), ("tp:3", "escalated"), (UNIT, "escalated")]
     assert listed(filled, "--organization", ORGANIZATION.upper()) == [("tp:3", "escalated"), (UNIT, "escalated")]
     assert listed(filled, "--state", "resolved") == [("tp:2", "resolved")]

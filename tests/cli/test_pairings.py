@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from receiver.cli import pairings
+from receiver.cli import pairings, parts
 from schemas.wire import time_text
 from tests.support.batches import on_store
 from tests.support.cli import Cli
@@ -86,7 +86,7 @@ def test_filters(filled: Cli, arguments: tuple[str, ...], expected: list[tuple[s
 def test_a_limit_and_going_on(filled: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list longer than its limit says how to go on, and the parts are the whole, whatever is read at once."""
     everything = found(filled)
-    monkeypatch.setattr(pairings, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(parts, "ROWS_AT_ONCE", 2)
     assert found(filled) == everything
     first = filled("pairings", "--limit", "3", "--json").json
     assert len(first["items"]) == 3
@@ -106,7 +106,7 @@ def test_the_table(filled: Cli) -> None:
 
 def test_an_export_has_what_the_list_has(filled: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Line by line, as the API exports it, read page by page."""
-    monkeypatch.setattr(pairings, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(parts, "ROWS_AT_ONCE", 2)
     listed = filled("pairings", "--json").json["items"]
     assert [msgspec.json.decode(line) for line in filled("export").out.splitlines()] == listed
     table = list(csv.DictReader(io.StringIO(filled("export", "pairings", "--format", "csv").out)))
@@ -143,7 +143,7 @@ def test_an_export_that_fails_leaves_the_file_as_it_was(filled: Cli, monkeypatch
             raise OSError(28, "No space left on device")
         return await honest(*arguments)
 
-    monkeypatch.setattr(pairings, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(parts, "ROWS_AT_ONCE", 2)
     monkeypatch.setattr(pairings, "_read", failing)
     done = filled("export", "--output", "pairings.ndjson", status=1)
     assert done.err == "drawbar: [Errno 28] No space left on device\n"

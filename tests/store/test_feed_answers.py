@@ -14,6 +14,7 @@ from handlers.quarantine import reprocess
 from handlers.rebuild import digest, rebuild
 from handlers.rules.intake import Arrival, refused, take_in_feed
 from handlers.rules.recording import Answer
+from schemas.errors import Problem
 from storage.store import DatabaseStore
 from tests.support.facts import ORGANIZATION, SUBSCRIPTIONS, UNIT, UNITS, A, Delivery, body_of, deliveries, minute
 from tests.support.store import NOW_US, OTHER, deliver, derived, execute, failure, pairing, rows, unpairing, wipe
@@ -194,3 +195,12 @@ def test_the_source_is_the_feed() -> None:
     assert copy is not None
     assert (copy.source, copy.batch_time_us) == (FEED_ID, NOW_US)
     assert FEED_ID not in SUBSCRIPTIONS
+
+
+def test_an_answer_with_too_many_events_is_no_batch_as_a_whole() -> None:
+    """It is kept whole, says how many it has, and is one once as many are allowed."""
+    arrival = Arrival("datahub", "feed", NOW_US, answer_of([pairing(0), pairing(1)]))
+    intake = take_in_feed(arrival, FEED_ID, events_max=1)
+    assert intake.batch is None
+    assert intake.problem == Problem("$.items", "has 2 events: at most 1 are taken in one delivery")
+    assert take_in_feed(arrival, FEED_ID, events_max=2).batch
